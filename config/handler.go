@@ -1,0 +1,175 @@
+package config
+
+import (
+	"encoding/json"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
+)
+
+// Handler is the JSON configuration of the `load_balance` HTTP handler.
+//
+// The fields fall in two groups. Some define the pool: its backends, policy,
+// health checks and transport. Exactly one handler of a config may define a
+// pool; another handler uses the same pool by giving its name alone. The other
+// fields say how this handler forwards, and every handler has its own.
+type Handler struct {
+	// The name of the pool. Pools are known by name in the admin API, in
+	// metrics and in logs, and state is carried over a config reload by name,
+	// so naming pools is recommended. A handler that has a name and no
+	// backends uses the pool which another handler of the config defines.
+	//
+	// Default: a name derived from the backends, which is the same on every
+	// reload as long as the handler's configuration is.
+	Pool string `json:"pool,omitempty"`
+
+	// The backends of the pool.
+	Backends []Backend `json:"backends,omitempty"`
+
+	// A module that discovers further backends and keeps them up to date, for
+	// instance from DNS. See `http.handlers.load_balance.sources`.
+	DynamicRaw json.RawMessage `json:"dynamic_backends,omitempty" caddy:"namespace=http.handlers.load_balance.sources inline_key=source"`
+
+	// How a backend is selected, and what happens when one fails.
+	LoadBalancing *LoadBalancing `json:"load_balancing,omitempty"`
+
+	// How the health of the backends is observed.
+	HealthChecks *HealthChecks `json:"health_checks,omitempty"`
+
+	// How backends are spoken to.
+	Transport *Transport `json:"transport,omitempty"`
+
+	// IP ranges (CIDR notation, or single addresses) of backends that may be
+	// added through the admin API. When set, any other address is refused.
+	// When empty, all addresses are allowed but link-local ones, where cloud
+	// providers keep the metadata of the machine.
+	AllowBackends []string `json:"allow_backends,omitempty"`
+
+	Forwarding
+}
+
+// Forwarding is the part of the handler's configuration that does not belong
+// to the pool: what happens to requests and responses on the way.
+type Forwarding struct {
+	// IP ranges (CIDR notation, or single addresses) of clients whose
+	// X-Forwarded-* request headers are to be trusted, in addition to those
+	// that the server's own `trusted_proxies` trusts. Default: none.
+	TrustedProxies []string `json:"trusted_proxies,omitempty"`
+
+	// Changes to the headers of requests and responses.
+	Headers *headers.Handler `json:"headers,omitempty"`
+
+	// Rewrites method or URI of the request that goes to the backend. If the
+	// method becomes GET or HEAD, the request's body is not sent.
+	Rewrite *rewrite.Rewrite `json:"rewrite,omitempty"`
+
+	// If nonzero, the request's body is read into memory up to this many bytes
+	// before it is sent; -1 is no limit. A body that fits is sent with its
+	// length, and can be repeated on a retry. Default: 0, not buffered.
+	RequestBuffers int64 `json:"request_buffers,omitempty"`
+
+	// If nonzero, the response's body is read into memory up to this many
+	// bytes before it is sent to the client; -1 is no limit. Default: 0.
+	ResponseBuffers int64 `json:"response_buffers,omitempty"`
+
+	// How often a response is flushed to the client while it is being copied.
+	// Negative flushes after every write. Responses of unknown length and
+	// server-sent events are always flushed at once. Default: 0, which
+	// flushes only what has waited for more bytes for 20 ms.
+	FlushInterval caddy.Duration `json:"flush_interval,omitempty"`
+
+	// Ends upgraded connections, such as WebSockets, after this time.
+	// Default: 0, no limit.
+	StreamTimeout caddy.Duration `json:"stream_timeout,omitempty"`
+
+	// The size of the copy buffer for each direction of an upgraded
+	// connection, in bytes. Default: 32 KiB.
+	StreamBufferSize int `json:"stream_buffer_size,omitempty"`
+
+	// How long upgraded connections are kept when the pool they belong to is
+	// no longer in the config. Default: 0, closed at once. Pools that stay in
+	// the config keep their upgraded connections over a reload in any case.
+	StreamCloseDelay caddy.Duration `json:"stream_close_delay,omitempty"`
+
+	// Protocols, beside `websocket`, that a client may switch to with the
+	// Upgrade header. Any other Upgrade header is not passed on.
+	// Default: none.
+	Upgrades []string `json:"upgrades,omitempty"`
+
+	// The name by which this proxy reports refused incremental messages in
+	// the Proxy-Status response header (RFC 9209). Default: no such header.
+	ProxyStatusName string `json:"proxy_status_name,omitempty"`
+
+	// Write detailed logs of every step at debug level. Default: false.
+	VerboseLogs bool `json:"verbose_logs,omitempty"`
+}
+
+// Backend is one server of a pool.
+type Backend struct {
+	// The address: `host:port`, `host` (port 80), `:port` (this machine),
+	// `http://`, `https://` or `h2c://` in front of them, or a unix socket as
+	// `unix//path` (`unix+h2c//path` for HTTP/2). Required.
+	Address string `json:"address"`
+
+	// The name of the backend within its pool: 1 to 128 letters, digits and
+	// `.`, `_`, `:`, `~`, `@`, `-`. Default: the address, normalised.
+	ID string `json:"id,omitempty"`
+
+	// The backend's share of the load in relation to the others, 1 to 1000.
+	// Default: 1.
+	Weight int `json:"weight,omitempty"`
+
+	// The tier: 0 serves first; a higher number serves when no backend of a
+	// lower one accepts. 0 to 1000. Default: 0.
+	Priority int `json:"priority,omitempty"`
+
+	// How many requests may be in flight to the backend at once. The limit is
+	// exact. Default: 0, no limit.
+	MaxRequests int `json:"max_requests,omitempty"`
+
+	// Free-form labels, shown in the admin API. At most 32.
+	Labels map[string]string `json:"labels,omitempty"`
+
+	// Active health check settings of this backend alone. What is set here
+	// takes precedence over the pool's settings.
+	Health *ActiveHealth `json:"health,omitempty"`
+}
+
+// LoadBalancing configures selection and retries.
+type LoadBalancing struct {
+	// The selection policy. Default: `round_robin`.
+	PolicyRaw json.RawMessage `json:"selection_policy,omitempty" caddy:"namespace=http.handlers.load_balance.policies inline_key=policy"`
+
+	// What happens when no backend accepts because of its health: `fail`
+	// answers 503; `ignore_health` selects as if all were healthy.
+	// Default: `fail`.
+	AllDown string `json:"all_down,omitempty"`
+
+	Retry
+}
+
+// Retry configures what happens after an attempt has failed. A handler that
+// refers to a pool of another handler has its own.
+type Retry struct {
+	// How many times another backend is tried after a failed attempt.
+	// If `try_duration` is set as well, whichever ends first counts.
+	// Default: 0 (and no retries unless `try_duration` is set).
+	Retries int `json:"retries,omitempty"`
+
+	// For how long other backends are tried, or waited for if none accepts.
+	// Default: 0 (and no retries unless `retries` is set).
+	TryDuration caddy.Duration `json:"try_duration,omitempty"`
+
+	// How long to wait before the next attempt. Default: 250ms if
+	// `try_duration` is set, and then only when every accepting backend has
+	// been tried; otherwise 0.
+	TryInterval caddy.Duration `json:"try_interval,omitempty"`
+
+	// Which requests may be sent again after their bytes have reached a
+	// backend. Default: GET requests. Matcher sets with an expression that
+	// refers to the response ({rp.status_code}, {rp.header.*}) are matched
+	// against responses, which are then discarded and retried. Requests that
+	// never reached a backend (refused connections) are always retried.
+	MatchRaw RawMatcherSets `json:"retry_match,omitempty" caddy:"namespace=http.matchers"`
+}
