@@ -1,0 +1,139 @@
+package pool
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/caddy-loadbalance/caddy-loadbalance/config"
+)
+
+// cacheLine is the size that keeps counters of different backends apart; twice
+// the line size, as processors fetch lines in pairs.
+const cacheLine = 128
+
+// Backend is the live state of one server of a pool. It lives as long as the
+// pool lists a backend with its id and address, over config reloads.
+type Backend struct {
+	id      string
+	address config.Address
+	text    string // address, as text
+	source  Source
+	key     uint64    // hash of the id
+	since   time.Time // when it joined the pool
+	late    bool      // joined a pool that was already serving, at runtime
+
+	_ [cacheLine]byte
+	// what every request writes
+	inFlight atomic.Int64
+	requests atomic.Uint64
+	latency  atomic.Int64 // ns, smoothed
+	_        [cacheLine]byte
+	// what few requests write
+	failures atomic.Uint64
+	tunnels  atomic.Int64
+	member   atomic.Pointer[Member] // of the pool's current snapshot
+
+	mu         sync.Mutex
+	attachment any
+	lastCheck  Check
+
+	// guarded by the pool's mutex
+	cond      condition
+	changedAt time.Time // of the accepting state
+	announced state
+}
+
+// Check is the result of one probe, for people to see.
+type Check struct {
+	At       time.Time
+	Duration time.Duration
+	OK       bool
+	Text     string // what was seen: a status, or an error
+}
+
+func newBackend(spec Spec, late bool, now time.Time) *Backend {
+	return &Backend{
+		id: spec.ID, address: spec.Address, text: spec.Address.String(), source: spec.Source,
+		key: xxhash.Sum64String(spec.ID), since: now, late: late,
+		cond: condition{admin: Ready, health: Unknown}, changedAt: now,
+	}
+}
+
+// ID returns the backend's id, unique in its pool.
+func (b *Backend) ID() string { return b.id }
+
+// Address returns the backend's address.
+func (b *Backend) Address() config.Address { return b.address }
+
+// AddressText returns the canonical spelling of the backend's address.
+func (b *Backend) AddressText() string { return b.text }
+
+// InFlight returns the number of requests in flight to the backend.
+func (b *Backend) InFlight() int64 { return b.inFlight.Load() }
+
+// Tunnels returns the number of upgraded connections to the backend.
+func (b *Backend) Tunnels() int64 { return b.tunnels.Load() }
+
+// AddTunnel counts an upgraded connection (1) or its end (-1).
+func (b *Backend) AddTunnel(n int64) { b.tunnels.Add(n) }
+
+// Latency returns the smoothed time to the head of a response, 0 if unknown.
+func (b *Backend) Latency() time.Duration { return time.Duration(b.latency.Load()) }
+
+// RecordCheck remembers the result of the last probe.
+func (b *Backend) RecordCheck(c Check) {
+	b.mu.Lock()
+	b.lastCheck = c
+	b.mu.Unlock()
+}
+
+// LastCheck returns the result of the last probe; its At is zero if there was
+// none.
+func (b *Backend) LastCheck() Check {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.lastCheck
+}
+
+// Attachment returns the value that an observer keeps with the backend, made
+// by create on first use. It lives as long as the backend does.
+func (b *Backend) Attachment(create func() any) any {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.attachment == nil {
+		b.attachment = create()
+	}
+	return b.attachment
+}
+
+// reserve takes a slot if there are fewer than limit, or no limit (0).
+func (b *Backend) reserve(limit int64) bool {
+	if limit <= 0 {
+		b.inFlight.Add(1)
+		return true
+	}
+	for {
+		n := b.inFlight.Load()
+		if n >= limit {
+			return false
+		}
+		if b.inFlight.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+// observeLatency smooths d into the backend's latency: an exponentially
+// weighted moving average, new = old + (d - old)/8, as TCP smooths its round
+// trip time (RFC 6298, section 2). Lost updates under contention do no harm.
+func (b *Backend) observeLatency(d time.Duration) {
+	old := b.latency.Load()
+	if old == 0 {
+		b.latency.Store(max(int64(d), 1))
+		return
+	}
+	b.latency.Store(max(old+(int64(d)-old)/8, 1))
+}

@@ -1,0 +1,137 @@
+package pool
+
+import "maps"
+
+// claim is the wish of one running config for the pool to be as def says.
+type claim struct {
+	owner any
+	def   *Definition
+}
+
+// Seed gives a pool that no running config claims yet something to serve with.
+// It changes nothing on a pool that is claimed: that one waits for Commit.
+func (p *Pool) Seed(def *Definition) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.claims) == 0 && !p.closed {
+		p.install(def)
+	}
+}
+
+// Commit makes def the pool's definition as wished by owner, whose earlier wish
+// is forgotten. Backends which the pool has already keep their state. Until
+// Withdraw is called for the definition before, that one can come back whole.
+func (p *Pool) Commit(owner any, def *Definition) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.dropClaim(owner)
+	p.claims = append(p.claims, claim{owner, def})
+	p.install(def)
+	p.tidy()
+}
+
+// Withdraw takes back owner's wish. If it was in force, the one before it is
+// again; if there is none, the pool serves on as it is, unwatched, for the
+// requests that are still using it.
+func (p *Pool) Withdraw(owner any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before := p.def
+	if !p.dropClaim(owner) {
+		return
+	}
+	if n := len(p.claims); n == 0 {
+		p.watch(nil)
+	} else if top := p.claims[n-1].def; top != before {
+		p.install(top)
+	}
+	p.tidy()
+}
+
+func (p *Pool) dropClaim(owner any) bool {
+	for i := range p.claims {
+		if p.claims[i].owner == owner {
+			p.claims = append(p.claims[:i:i], p.claims[i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// install puts a definition in force.
+func (p *Pool) install(def *Definition) {
+	if def.Discovery != p.def.Discovery {
+		found, asked := p.found[def.Discovery]
+		if asked || def.Discovery == "" {
+			p.discovered = found
+		} // else what the source before has found serves until the new one was asked
+	}
+	p.def = def
+	p.observer.Store(nil)
+	if def.Observer != nil {
+		p.observer.Store(&def.Observer)
+	}
+	p.useTransports(def.Transports)
+	p.apply(p.merge(), false, ByConfig)
+}
+
+// merge returns the backends that definition, discovery and runtime changes
+// amount to. It drops, and tells of, runtime changes that gave way.
+func (p *Pool) merge() []Spec {
+	specs, gaveWay := p.changes.merge(p.def.Backends, p.discovered)
+	p.changes = p.changes.forget(gaveWay)
+	for _, y := range gaveWay {
+		p.emit(Event{Name: EventYielded, Backend: y.id, Reason: y.reason})
+	}
+	return specs
+}
+
+// useTransports makes the set of transports that maker made before, or would
+// have made the same, the one in use.
+func (p *Pool) useTransports(maker Transports) {
+	if p.transports != nil && same(p.transports.maker, maker) {
+		return
+	}
+	if p.transports != nil {
+		p.oldSets = append(p.oldSets, p.transports)
+	}
+	for i, set := range p.oldSets {
+		if same(set.maker, maker) {
+			p.transports = set
+			p.oldSets = append(p.oldSets[:i:i], p.oldSets[i+1:]...)
+			return
+		}
+	}
+	p.transports = &transportSet{maker: maker, made: make(map[*Backend]Transport)}
+}
+
+func same(a, b Transports) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Equal(b)
+}
+
+// tidy closes what was kept for a claim that might have come back, once there
+// is none.
+func (p *Pool) tidy() {
+	if len(p.claims) > 1 {
+		return
+	}
+	p.closeParked()
+	for _, set := range p.oldSets {
+		set.closeAll()
+	}
+	p.oldSets = nil
+	maps.DeleteFunc(p.found, func(source string, _ []Spec) bool { return source != p.def.Discovery })
+}
+
+func (p *Pool) closeParked() {
+	for _, b := range p.parked {
+		p.transports.drop(b)
+		for _, set := range p.oldSets {
+			set.drop(b)
+		}
+	}
+	p.parked = nil
+}

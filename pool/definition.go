@@ -1,0 +1,80 @@
+package pool
+
+import (
+	"net/netip"
+
+	"github.com/caddy-loadbalance/caddy-loadbalance/config"
+)
+
+// Definition is what a config says about a pool. It must not be changed once
+// it was handed over.
+type Definition struct {
+	// Backends are the config's backends; all of Source FromConfig.
+	Backends []Spec
+
+	// Policy makes the pickers. Required.
+	Policy Policy
+
+	// Transports makes the transports; nil means there are none.
+	Transports Transports
+
+	// Active are the pool's settings of active health checks; nil means
+	// defaults.
+	Active *config.ActiveHealth
+
+	// InitialHealth is config.InitialUp, config.InitialDown or empty for the
+	// default: up for backends of the config, down for those added later.
+	InitialHealth string
+
+	// IgnoreHealthWhenAllDown selects among unhealthy backends when no
+	// healthy one is left.
+	IgnoreHealthWhenAllDown bool
+
+	// MaxRequests is the limit of backends that set none; 0 is no limit.
+	MaxRequests int
+
+	// Allow limits which addresses may be added at runtime; empty allows all
+	// but link-local ones.
+	Allow []netip.Prefix
+
+	// Discovery identifies the source of discovered backends. What was
+	// discovered stays over a reload while it is the same. Empty: none.
+	Discovery string
+
+	// Observer learns the outcome of attempts. May be nil.
+	Observer Observer
+
+	// Sink takes events. May be nil.
+	Sink Sink
+}
+
+// limit returns how many requests may be in flight; 0 is no limit.
+func (d *Definition) limit(s Spec) int {
+	if s.MaxRequests > 0 {
+		return s.MaxRequests
+	}
+	return d.MaxRequests
+}
+
+// watched reports whether the backend is probed, and how.
+func (d *Definition) watched(s Spec) (config.ActiveHealth, bool) {
+	settings := d.Active.Overlay(s.Health).WithDefaults()
+	if settings.Disabled || s.Address.HasPlaceholder() {
+		return settings, false
+	}
+	return settings, true
+}
+
+// startsDown reports whether unknown health counts as down.
+func (d *Definition) startsDown(s Spec, late bool) bool {
+	if _, probed := d.watched(s); !probed {
+		return false
+	}
+	switch d.InitialHealth {
+	case config.InitialUp:
+		return false
+	case config.InitialDown:
+		return true
+	}
+	return late
+}

@@ -1,0 +1,81 @@
+package pool
+
+import (
+	"slices"
+	"time"
+)
+
+// SetHealth records what health checks found of a backend. reason says why it
+// is down; it is shown to people. The change reaches requests within a few
+// milliseconds. A backend that is no longer in the pool is left alone.
+func (p *Pool) SetHealth(b *Backend, h Health, reason string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed || p.backends[b.id] != b || (b.cond.health == h && b.cond.healthReason == reason) {
+		return
+	}
+	flipped := b.cond.health != h
+	b.cond.health, b.cond.healthReason = h, reason
+	if flipped {
+		p.publishSoon()
+	}
+}
+
+// Eject keeps a backend out until the given time. reason is shown to people. A
+// later call replaces the earlier one; a time in the past ends the ejection.
+func (p *Pool) Eject(b *Backend, until time.Time, reason string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed || p.backends[b.id] != b {
+		return
+	}
+	now := time.Now()
+	out := now.Before(b.cond.ejectedUntil) || now.Before(until)
+	b.cond.ejectedUntil, b.cond.ejectReason = until, reason
+	if out {
+		p.publishSoon()
+	}
+}
+
+// SetDiscovered makes specs the backends that a source of discovery has found;
+// none, if it was asked in vain. They serve if the source is that of the
+// definition in force, and are kept for later if it is that of another claim.
+func (p *Pool) SetDiscovered(discovery string, specs []Spec) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed || discovery == "" || !p.discovers(discovery) {
+		return
+	}
+	first := len(p.found[discovery]) == 0
+	p.found[discovery] = specs
+	if p.def.Discovery != discovery {
+		return
+	}
+	p.discovered = specs
+	p.apply(p.merge(), !first, ByDiscovery)
+}
+
+// discovers reports whether the pool has the source, or may get it back.
+func (p *Pool) discovers(source string) bool {
+	return p.def.Discovery == source ||
+		slices.ContainsFunc(p.claims, func(c claim) bool { return c.def.Discovery == source })
+}
+
+// wouldAccept reports whether any backend would accept if the pool consisted
+// of specs.
+func (p *Pool) wouldAccept(specs []Spec) bool {
+	now := time.Now()
+	for _, s := range specs {
+		cond := condition{health: Unknown}
+		late := true
+		if b := p.backends[s.ID]; b != nil && b.address == s.Address {
+			cond, late = b.cond, b.late
+		}
+		cond.admin = s.AdminState
+		cond.startsDown = p.def.startsDown(s, late)
+		if ok, _ := cond.accepting(now); ok || (p.def.IgnoreHealthWhenAllDown && cond.acceptingDespiteHealth()) {
+			return true
+		}
+	}
+	return false
+}

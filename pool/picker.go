@@ -1,0 +1,35 @@
+package pool
+
+// Policy makes pickers. It is the part of a selection policy that the pool
+// knows; see the balancer package.
+type Policy interface {
+	// NewPicker returns a picker over members, which all accept, share a
+	// tier and are ordered as the pool's backends are. There is at least
+	// one, and members[i].Index is i. The slice is not changed afterwards
+	// and may be kept. prev is the picker that the new one replaces in its
+	// tier, or nil; a picker of another policy may come in.
+	NewPicker(members []*Member, prev Picker) Picker
+}
+
+// Picker picks one member for a request. It is built for one snapshot, is used
+// by many goroutines at once and must not allocate.
+type Picker interface {
+	// Pick returns a member on which it has reserved a slot with q.Take, or
+	// nil if Take refused all of them. A picker must offer every member
+	// before it gives up, in the order its policy prefers them.
+	Pick(q *Request) *Member
+}
+
+// LoadTracker is a Picker that keeps members ordered by their load.
+type LoadTracker interface {
+	Picker
+
+	// LoadChanged tells that m's load has changed by something else than
+	// this picker's own successful Take, such as the end of a request.
+	LoadChanged(m *Member)
+
+	// Refresh reads the load of all members again. It is called once, right
+	// after the picker was published: changes that happened while it was
+	// being built went to the picker before it.
+	Refresh()
+}

@@ -1,0 +1,89 @@
+package pool
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Pool is a named set of backends. All methods may be used concurrently.
+type Pool struct {
+	name    string
+	monitor Monitor
+	hub     *hub
+	snap    atomic.Pointer[Snapshot]
+	// observer of the definition in force; nil if it has none
+	observer atomic.Pointer[Observer]
+	events   eventQueue
+	done     chan struct{}
+
+	mu         sync.Mutex
+	def        *Definition         // in force: that of the newest claim, or the seed
+	claims     []claim             // oldest first
+	changes    changes             // made at runtime
+	discovered []Spec              // in use
+	found      map[string][]Spec   // by source, for all claims; see Definition.Discovery
+	specs      []Spec              // what all of that amounts to, in order
+	live       []*Backend          // of specs, in the same order
+	backends   map[string]*Backend // by id, one for each spec
+	parked     []*Backend          // not wanted now, but by a claim that may come back
+	transports *transportSet       // in use
+	oldSets    []*transportSet     // of claims that may come back
+	revision   uint64
+	closed     bool
+
+	rebuild      *time.Timer // pending rebuild for changed health; nil if none
+	returns      *time.Timer // fires when the next ejection ends; nil if none
+	lastRebuilds uint64      // count of snapshots made, for tests
+}
+
+func newPool(name string, monitor Monitor, h *hub) *Pool {
+	p := &Pool{name: name, monitor: monitor, hub: h, backends: make(map[string]*Backend), found: make(map[string][]Spec), def: &Definition{Policy: noPolicy{}}, done: make(chan struct{})}
+	p.snap.Store(&Snapshot{Pool: name, Replaced: make(chan struct{})})
+	return p
+}
+
+// Name returns the pool's name.
+func (p *Pool) Name() string { return p.name }
+
+// Done returns a channel that is closed when no config uses the pool any more.
+// Upgraded connections end then.
+func (p *Pool) Done() <-chan struct{} { return p.done }
+
+// Snapshot returns the pool's current snapshot, never nil.
+func (p *Pool) Snapshot() *Snapshot { return p.snap.Load() }
+
+// Committed reports whether a running config claims the pool.
+func (p *Pool) Committed() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.claims) > 0
+}
+
+// Destruct ends the pool once nothing refers to it any more: idle connections
+// are closed and timers stopped. It implements caddy.Destructor.
+func (p *Pool) Destruct() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	close(p.done)
+	p.watch(nil)
+	if p.rebuild != nil {
+		p.rebuild.Stop()
+	}
+	if p.returns != nil {
+		p.returns.Stop()
+	}
+	p.closeParked()
+	p.transports.closeAll()
+	for _, set := range p.oldSets {
+		set.closeAll()
+	}
+	return nil
+}
+
+// noPolicy is the policy of a pool that no config has defined yet.
+type noPolicy struct{}
+
+// NewPicker implements Policy.
+func (noPolicy) NewPicker([]*Member, Picker) Picker { return nil }

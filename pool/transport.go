@@ -1,0 +1,94 @@
+package pool
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+
+	"github.com/caddy-loadbalance/caddy-loadbalance/config"
+)
+
+// Transport carries requests to one backend. The pool only keeps it and closes
+// what is idle; those who use it know more of it.
+type Transport interface {
+	// CloseIdle closes connections which are not in use. Connections in use
+	// are closed when their request has ended.
+	CloseIdle()
+}
+
+// Transports makes the transports of a pool's backends.
+type Transports interface {
+	// New returns the transport to a backend.
+	New(config.Address) Transport
+
+	// Equal reports whether other makes transports that behave the same, so
+	// that existing ones, and their idle connections, can stay.
+	Equal(other Transports) bool
+
+	// Restricted returns the same for backends that came in at runtime: they
+	// refuse to connect to addresses for which [config.Unlisted] says no,
+	// which the name of a backend may lead to.
+	Restricted() Transports
+
+	// Connector returns how to connect to addr for a probe.
+	Connector(addr config.Address) Connector
+}
+
+// Connector connects to a backend the way its traffic does.
+type Connector struct {
+	// Dial opens a plain connection. It honours the transport's resolver and
+	// local address, and no timeout but the context's.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+	// TLS is the client configuration if the traffic is encrypted, or nil.
+	// Its ServerName is empty unless configured. It must not be changed.
+	TLS *tls.Config
+
+	// H2C says that the traffic is HTTP/2 without TLS.
+	H2C bool
+}
+
+// transportSet holds the transports that one Transports has made, by backend.
+type transportSet struct {
+	maker Transports
+	made  map[*Backend]Transport
+}
+
+func (s *transportSet) get(b *Backend) Transport {
+	if s == nil || s.maker == nil {
+		return nil
+	}
+	t := s.made[b]
+	if t == nil {
+		t = makerFor(s.maker, b.source).New(b.address)
+		s.made[b] = t
+	}
+	return t
+}
+
+// makerFor returns the maker for a backend of the source.
+func makerFor(maker Transports, source Source) Transports {
+	if source == FromRuntime {
+		return maker.Restricted()
+	}
+	return maker
+}
+
+func (s *transportSet) drop(b *Backend) {
+	if s == nil {
+		return
+	}
+	if t := s.made[b]; t != nil {
+		t.CloseIdle()
+		delete(s.made, b)
+	}
+}
+
+func (s *transportSet) closeAll() {
+	if s == nil {
+		return
+	}
+	for b := range s.made {
+		s.drop(b)
+	}
+}

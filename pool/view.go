@@ -1,0 +1,67 @@
+package pool
+
+import "time"
+
+// View is the state of a pool at one moment, for people and the admin API.
+type View struct {
+	Name     string
+	Revision uint64
+	Backends []BackendView
+}
+
+// BackendView is the state of a backend at one moment.
+type BackendView struct {
+	Spec
+	Health       Health
+	Accepting    bool
+	Reason       string // why it does not accept, or ""
+	InFlight     int64
+	Tunnels      int64
+	Requests     uint64
+	Failures     uint64
+	Latency      time.Duration // smoothed; 0 if unknown
+	LastCheck    Check         // At is zero if there was none
+	EjectedUntil time.Time     // zero if not ejected
+	Since        time.Time     // of its current state
+}
+
+// View returns the pool's current state.
+func (p *Pool) View() View {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	v := View{Name: p.name, Revision: p.revision, Backends: make([]BackendView, len(p.specs))}
+	for i, spec := range p.specs {
+		v.Backends[i] = p.viewBackend(spec, p.live[i], now)
+	}
+	return v
+}
+
+// ViewBackend returns the current state of one backend, and the pool's
+// revision.
+func (p *Pool) ViewBackend(id string) (BackendView, uint64, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	spec, ok := p.spec(id)
+	if !ok {
+		return BackendView{}, p.revision, false
+	}
+	return p.viewBackend(spec, p.backends[id], time.Now()), p.revision, true
+}
+
+func (p *Pool) viewBackend(spec Spec, b *Backend, now time.Time) BackendView {
+	v := BackendView{
+		Spec: spec, Health: b.cond.health,
+		InFlight: b.inFlight.Load(), Tunnels: b.tunnels.Load(),
+		Requests: b.requests.Load(), Failures: b.failures.Load(),
+		Latency: b.Latency(), LastCheck: b.LastCheck(), Since: b.changedAt,
+	}
+	v.Accepting, v.Reason = b.cond.accepting(now)
+	if limit := int64(p.def.limit(spec)); v.Accepting && limit > 0 && v.InFlight >= limit {
+		v.Accepting, v.Reason = false, "full: max_requests reached"
+	}
+	if now.Before(b.cond.ejectedUntil) {
+		v.EjectedUntil = b.cond.ejectedUntil
+	}
+	return v
+}
