@@ -1,0 +1,249 @@
+package proxy
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+var errBodyClosed = errors.New("request body was closed")
+
+// clientBody is the body of a client's request, on its way to the backends
+// that the request is tried on.
+type clientBody struct {
+	src    io.ReadCloser
+	client *http.Request // its Trailer is complete once src is read
+
+	mu       sync.Mutex
+	w        http.ResponseWriter // reads of src can be ended through it; nil: no longer
+	reader   *attemptBody        // for which a read of src is going on
+	cut      bool                // such a read was ended
+	canceled bool                // that cancels the client's context
+	started  bool                // a read of src has begun
+	finished bool                // src was read to its end
+	count    int64
+	err      error  // what is wrong with src
+	prefix   []byte // read ahead of src
+	whole    bool   // prefix is all there is
+	trailer  http.Header
+}
+
+// buffer reads up to limit bytes, -1 for all, so that a body that fits can be
+// sent again. It reports whether it fits.
+func (b *clientBody) buffer(limit int64) (fits bool, err error) {
+	var src io.Reader = readerFunc(func(p []byte) (int, error) { return b.read(nil, p) })
+	if limit > 0 {
+		src = io.LimitReader(src, limit+1)
+	}
+	var buf bytes.Buffer
+	_, err = buf.ReadFrom(src)
+	b.prefix = buf.Bytes()
+	if err != nil {
+		return false, err
+	}
+	b.whole = limit < 0 || int64(len(b.prefix)) <= limit
+	return b.whole, nil
+}
+
+type readerFunc func([]byte) (int, error)
+
+// Read implements io.Reader.
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// read reads from the client, for an attempt or, if that is nil, ahead of all.
+func (b *clientBody) read(reader *attemptBody, p []byte) (int, error) {
+	b.mu.Lock()
+	if (b.cut || reader.over()) && !b.whollyRead() {
+		b.mu.Unlock()
+		return 0, errBodyClosed
+	}
+	b.started, b.reader = true, reader
+	b.mu.Unlock()
+	n, err := b.src.Read(p)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.reader = nil
+	b.count += int64(n)
+	switch {
+	case errors.Is(err, io.EOF):
+		if !b.finished {
+			b.finished = true
+			b.trailer = filterTrailer(b.client.Trailer, b.client.Header["Connection"])
+		}
+	case err != nil && b.cut:
+		err = errBodyClosed // it is not the client's
+	case err != nil:
+		b.err = err
+	}
+	return n, err
+}
+
+// longAgo is a deadline that has passed.
+var longAgo = time.Unix(1, 0)
+
+// interrupt ends a read of src that waits for the client on behalf of an
+// attempt which is over: net/http waits for its reader before it lets go of
+// the request. What is left of src is lost.
+func (b *clientBody) interrupt() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.w == nil || b.reader == nil || !b.reader.over() {
+		return
+	}
+	b.cut = true
+	// net/http's HTTP/1 server takes any failed read for the client's leaving
+	b.canceled = b.client.ProtoMajor == 1 && b.client.Context().Err() == nil
+	_ = http.NewResponseController(b.w).SetReadDeadline(longAgo)
+}
+
+// wasCut reports whether a read was interrupted, and whether the client's
+// context was canceled by that alone.
+func (b *clientBody) wasCut() (cut, canceled bool) {
+	if b == nil {
+		return false, false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.cut, b.canceled
+}
+
+// lingerTime is how long the server may go on reading what is left of an
+// HTTP/1 request's body behind the response. It does so for the client to see
+// the response; without a limit, one that sends nothing more would keep its
+// connection.
+const lingerTime = 500 * time.Millisecond
+
+// detach leaves the client's connection to the server, which ends what still
+// reads from it when the handler has returned.
+func (b *clientBody) detach() {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.w != nil && b.client.ProtoMajor == 1 && !b.cut && !b.whollyRead() {
+		_ = http.NewResponseController(b.w).SetReadDeadline(time.Now().Add(lingerTime))
+	}
+	b.w = nil
+}
+
+// repeatable reports whether the body can be sent from its beginning.
+func (b *clientBody) repeatable() bool {
+	if b == nil {
+		return true
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !b.started || b.whole || b.finished && b.count == 0 && len(b.trailer) == 0
+}
+
+// complete reports whether all of the body has come from the client.
+func (b *clientBody) complete() bool {
+	if b == nil {
+		return true
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.whollyRead()
+}
+
+func (b *clientBody) whollyRead() bool {
+	return b.finished || b.client.ContentLength > 0 && b.count == b.client.ContentLength
+}
+
+// failure returns the error of reading from the client, if there was one.
+func (b *clientBody) failure() error {
+	if b == nil {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.err
+}
+
+// attemptBody is a clientBody as one attempt sends it.
+type attemptBody struct {
+	body    *clientBody
+	guard   *atomic.Pointer[guardConn] // the connection it goes over, if known
+	trailer http.Header                // of the outgoing request
+	closed  atomic.Bool
+	begun   atomic.Bool
+	ahead   []byte // of body.prefix
+}
+
+func newAttemptBody(b *clientBody, guard *atomic.Pointer[guardConn], trailer http.Header) *attemptBody {
+	return &attemptBody{body: b, guard: guard, trailer: trailer, ahead: b.prefix}
+}
+
+// Read implements io.Reader. It leaves the body alone when it would go to a
+// connection that turned out to be dead, so that it can go to another.
+func (a *attemptBody) Read(p []byte) (int, error) {
+	if a.closed.Load() {
+		return 0, errBodyClosed
+	}
+	if !a.begun.Load() {
+		if g := a.guard.Load(); g != nil && g.broken() {
+			return 0, errStale
+		}
+		a.begun.Store(true)
+	}
+	if len(a.ahead) > 0 {
+		n := copy(p, a.ahead)
+		a.ahead = a.ahead[n:]
+		return n, nil
+	}
+	if a.body.whole {
+		a.publishTrailer()
+		return 0, io.EOF
+	}
+	n, err := a.body.read(a, p)
+	if errors.Is(err, io.EOF) {
+		a.publishTrailer()
+	}
+	return n, err
+}
+
+// publishTrailer makes the trailer known to the transport, which sends it when
+// it has seen the end of the body: in this very goroutine.
+func (a *attemptBody) publishTrailer() {
+	if a.trailer == nil {
+		return
+	}
+	a.body.mu.Lock()
+	defer a.body.mu.Unlock()
+	clear(a.trailer)
+	maps.Copy(a.trailer, a.body.trailer)
+}
+
+// Close implements io.Closer. The client's body stays as it is, unless it is
+// being read.
+func (a *attemptBody) Close() error {
+	a.closed.Store(true)
+	a.body.interrupt()
+	return nil
+}
+
+// over reports whether nothing of the body can be sent any more.
+func (a *attemptBody) over() bool {
+	if a == nil {
+		return false
+	}
+	g := a.guard.Load()
+	return a.closed.Load() || g != nil && g.tap.isClosed()
+}
+
+// again implements http.Request.GetBody, for transports that know that they
+// have sent nothing.
+func (a *attemptBody) again() (io.ReadCloser, error) {
+	if !a.body.repeatable() {
+		return nil, errBodyClosed
+	}
+	return newAttemptBody(a.body, a.guard, a.trailer), nil
+}
+
+var _ io.ReadCloser = (*attemptBody)(nil)

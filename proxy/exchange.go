@@ -1,0 +1,125 @@
+package proxy
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-loadbalance/caddy-loadbalance/pool"
+)
+
+// exchange is one request of a client and what becomes of it.
+type exchange struct {
+	proxy *Proxy
+	w     http.ResponseWriter
+	r     *http.Request
+	repl  *caddy.Replacer
+	start time.Time
+	query pool.Request
+
+	// the outgoing request, as far as it does not depend on the backend
+	method      string
+	url         *url.URL
+	header      http.Header
+	length      int64
+	body        *clientBody // nil: none
+	trailer     http.Header // announced; nil: there can be none
+	upgrade     string      // the protocol to switch to; "" for none
+	connect     bool        // switched to by extended CONNECT
+	incremental bool
+
+	// of the attempts
+	attempts  int
+	retries   int
+	backend   *pool.Member
+	network   string // of target
+	target    string // host:port of backend, or its socket
+	response  *http.Response
+	latency   time.Duration
+	began     time.Time // of the current attempt
+	ended     time.Time // of the last attempt; zero while it goes on
+	finished  time.Time // zero while the exchange goes on
+	failure   *failure  // of the last attempt, if it failed
+	transport bool      // the matchers are asked about a failed transport
+}
+
+// run tries backends until one answers or trying has to end.
+func (x *exchange) run() error {
+	x.query.Reset(x.w, x.r)
+	defer func() { x.finished = time.Now() }()
+	defer x.body.detach()
+	for {
+		snap := x.proxy.pool.Snapshot()
+		m, err := x.proxy.pool.Acquire(&x.query)
+		if err != nil {
+			if x.waitForBackend(snap) {
+				continue
+			}
+			if x.failure == nil {
+				x.failure = &failure{err: err, status: http.StatusServiceUnavailable}
+			}
+			return x.giveUp()
+		}
+		x.query.MarkTried(m.Backend)
+		if x.failure = x.attempt(m); x.failure == nil {
+			return nil
+		}
+		if !x.mayRetry() {
+			return x.giveUp()
+		}
+		x.retries++
+	}
+}
+
+// giveUp ends the exchange with its last failure, unless the client has left
+// while it was waiting.
+func (x *exchange) giveUp() error {
+	if err := x.r.Context().Err(); err != nil {
+		f := x.classify(err, true)
+		return x.fail(f)
+	}
+	return x.fail(x.failure)
+}
+
+// fail ends the exchange with a failure.
+func (x *exchange) fail(f *failure) error {
+	x.failure = f
+	x.closeUnlessComplete()
+	switch f.status {
+	case statusClientGone:
+		x.w.WriteHeader(statusClientGone) // for the access log
+		return nil
+	case http.StatusServiceUnavailable:
+		x.w.Header().Set("Retry-After", "1")
+	}
+	var answered caddyhttp.HandlerError
+	if errors.As(f.err, &answered) && answered.StatusCode == f.status {
+		return answered
+	}
+	return caddyhttp.Error(f.status, f.err)
+}
+
+// closeUnlessComplete has the client's HTTP/1 connection closed behind the
+// response if its request's body was not read to the end: what is left of it
+// must not be taken for another request.
+func (x *exchange) closeUnlessComplete() {
+	if x.r.ProtoMajor == 1 && x.body != nil && !x.body.complete() {
+		x.w.Header().Set("Connection", "close")
+	}
+}
+
+// refuseIncremental answers a message that asks to be forwarded while it comes
+// in, where it would be buffered: RFC 10036, sections 3 and 4.1.
+func (x *exchange) refuseIncremental(upstream http.Header) error {
+	if name := x.proxy.cfg.ProxyStatusName; name != "" {
+		x.w.Header()["Proxy-Status"] = []string{proxyStatus(upstream["Proxy-Status"], name, "incremental_refused")}
+	}
+	return caddyhttp.Error(http.StatusNotImplemented, errors.New("message asks to be forwarded incrementally, but buffering is configured"))
+}
+
+func contentLength(n int64) []string { return []string{strconv.FormatInt(n, 10)} }

@@ -1,0 +1,63 @@
+package proxy
+
+import (
+	"maps"
+	"net/http"
+	"net/textproto"
+	"sync"
+)
+
+const (
+	// maxInterimBytes bounds the header fields of all interim responses of an
+	// attempt that are passed on.
+	maxInterimBytes = 64 << 10
+)
+
+// interimWriter passes interim responses (1xx) on to the client. They come on
+// a goroutine of the transport, and may still come once the round trip has
+// ended.
+type interimWriter struct {
+	a       *attempt
+	mu      sync.Mutex
+	stopped bool
+	count   int
+	bytes   int
+}
+
+// stop ends the passing on.
+func (i *interimWriter) stop() {
+	i.mu.Lock()
+	i.stopped = true
+	i.mu.Unlock()
+}
+
+// write takes one interim response. 100 is not passed on: the server itself
+// sends it when the body is first read, which is after the backend has asked
+// for it.
+func (i *interimWriter) write(status int, header textproto.MIMEHeader) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.count++
+	for name, values := range header {
+		for _, value := range values {
+			i.bytes += len(name) + len(value)
+		}
+	}
+	if i.count > maxInterim || i.bytes > maxInterimBytes {
+		return malformed("too many interim responses")
+	}
+	if i.stopped || status == http.StatusContinue || !i.a.r.ProtoAtLeast(1, 1) {
+		return nil
+	}
+	passed := http.Header(header).Clone()
+	i.a.stripResponseHop(passed)
+	delete(passed, "Content-Length")
+	h := i.a.w.Header()
+	own := maps.Clone(h)
+	clear(h)
+	maps.Copy(h, passed)
+	i.a.w.WriteHeader(status)
+	clear(h)
+	maps.Copy(h, own)
+	return nil
+}

@@ -1,0 +1,63 @@
+package proxy
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// targetURL returns the URL of the outgoing request: path and query alone. As
+// long as nothing has rewritten them they go on byte by byte as the client has
+// sent them, also where Go's own encoding would be another one.
+func targetURL(r *http.Request) *url.URL {
+	u := &url.URL{
+		Path: r.URL.Path, RawPath: r.URL.RawPath,
+		RawQuery: r.URL.RawQuery, ForceQuery: r.URL.ForceQuery,
+	}
+	if u.Path != "" && u.Path[0] != '/' && u.Path != "*" { // so rewritten
+		u.Path = "/" + u.Path
+		if u.RawPath != "" {
+			u.RawPath = "/" + u.RawPath
+		}
+	}
+	raw, ok := rawTarget(r)
+	if !ok || raw == u.RequestURI() {
+		return u
+	}
+	path, _, _ := strings.Cut(raw, "?")
+	if path == "" && r.Method == http.MethodOptions {
+		u.Path = "*" // RFC 9112, section 3.2.4
+		return u
+	}
+	if strings.HasPrefix(path, "/") && !strings.HasPrefix(path, "//") {
+		u.Opaque = path
+	}
+	return u
+}
+
+// rawTarget returns path and query as they came, unless they were rewritten
+// since.
+func rawTarget(r *http.Request) (string, bool) {
+	target := r.RequestURI
+	if r.URL.Host != "" { // absolute form
+		_, rest, ok := strings.Cut(target, "://")
+		if !ok {
+			return "", false
+		}
+		target = ""
+		if i := strings.IndexAny(rest, "/?"); i >= 0 {
+			target = rest[i:]
+		}
+		if target == "" {
+			return "", r.URL.Path == ""
+		}
+	}
+	if target == r.URL.RequestURI() {
+		return target, true
+	}
+	was, err := url.ParseRequestURI(target)
+	if err != nil || was.Path != r.URL.Path || was.RawPath != r.URL.RawPath || was.RawQuery != r.URL.RawQuery {
+		return "", false
+	}
+	return target, true
+}

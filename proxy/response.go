@@ -1,0 +1,190 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/caddy-loadbalance/caddy-loadbalance/pool"
+)
+
+// copyBufferSize is the size of the buffers that bodies are copied with.
+const copyBufferSize = 32 << 10
+
+var copyBuffers = sync.Pool{New: func() any { return new([copyBufferSize]byte) }}
+
+// respond sends the response to the client.
+func (a *attempt) respond(res *http.Response) *failure {
+	defer func() { _ = res.Body.Close() }()
+	incremental := caddyhttp.IsIncremental(res.Header)
+	a.responseHeader(res)
+	buffers := a.proxy.cfg.ResponseBuffers
+	var body io.Reader = res.Body
+	if buffers != 0 && hasContent(a.out, res) {
+		if incremental || caddyhttp.IsIncremental(res.Header) {
+			err := a.refuseIncremental(res.Header)
+			return &failure{err: err, status: http.StatusNotImplemented, verdict: pool.ClientFault, sent: true}
+		}
+		body = bufferedBody(res.Body, buffers)
+	}
+	a.copyHeader(res)
+	a.w.WriteHeader(res.StatusCode)
+	if res.Body != http.NoBody {
+		if err := a.copyBody(body, a.flushInterval(res, incremental)); err != nil {
+			a.abort(err)
+		}
+	}
+	_ = res.Body.Close() // completes the trailer
+	a.copyTrailer(res)
+	return nil
+}
+
+// responseHeader makes the backend's header the one that the client gets.
+func (a *attempt) responseHeader(res *http.Response) {
+	a.stripResponseHop(res.Header)
+	if res.StatusCode == http.StatusNoContent || res.StatusCode == http.StatusNotModified && a.r.ProtoMajor > 1 {
+		// on 304 it is allowed, but there are HTTP/2 clients that wait for
+		// as many bytes
+		delete(res.Header, "Content-Length")
+	}
+	if ops := a.proxy.cfg.Headers; ops != nil && ops.Response != nil {
+		if ops.Response.Require == nil || ops.Response.Require.Match(res.StatusCode, res.Header) {
+			ops.Response.ApplyTo(res.Header, a.repl)
+		}
+	}
+}
+
+// copyHeader adds the response's header to what other handlers have set.
+func (a *attempt) copyHeader(res *http.Response) {
+	h := a.w.Header()
+	delete(h, "Server") // Via says what is true of a proxy
+	for name, values := range res.Header {
+		if own, ok := h[name]; ok {
+			values = append(slices.Clip(own), values...)
+		}
+		h[name] = values
+	}
+	if _, ok := h["Content-Type"]; !ok {
+		h["Content-Type"] = nil // or the server guesses one
+	}
+	h["Via"] = append(h["Via"], via(res.Proto, res.ProtoMajor, res.ProtoMinor))
+	if names := announced(res.Trailer, a.guard.Load().connectionOptions()); len(names) > 0 {
+		list := make([]string, 0, len(names))
+		for name := range names {
+			if _, twice := h[name]; !twice { // the server would send the field's value as well
+				list = append(list, name)
+			}
+		}
+		if len(list) > 0 {
+			if a.r.ProtoMajor == 1 {
+				delete(h, "Content-Length") // only chunked coding has trailers in HTTP/1
+			}
+			h["Trailer"] = append(h["Trailer"], strings.Join(list, ", "))
+		}
+	}
+	a.closeUnlessComplete()
+}
+
+// copyTrailer sends the trailer, announced or not.
+func (a *attempt) copyTrailer(res *http.Response) {
+	trailer := filterTrailer(res.Trailer, a.guard.Load().connectionOptions())
+	maps.DeleteFunc(trailer, func(_ string, values []string) bool {
+		return len(values) == 0 // announced, but did not come; over HTTP/2 the response would not end
+	})
+	if len(trailer) == 0 {
+		return
+	}
+	// without a flush the server would give a short body a length, and could
+	// not send a trailer then
+	_ = http.NewResponseController(a.w).Flush()
+	h := a.w.Header()
+	for name, values := range trailer {
+		h[http.TrailerPrefix+name] = values
+	}
+}
+
+// copyBody copies the body to the client.
+func (a *attempt) copyBody(body io.Reader, interval time.Duration) error {
+	buf := copyBuffers.Get().(*[copyBufferSize]byte)
+	defer copyBuffers.Put(buf)
+	w := newFlushWriter(a.w, interval)
+	defer w.stop()
+	for {
+		n, rerr := body.Read(buf[:])
+		if n > 0 {
+			if _, werr := w.Write(buf[:n]); werr != nil {
+				return &writeError{werr}
+			}
+		}
+		if rerr == io.EOF {
+			return nil
+		}
+		if rerr != nil {
+			return fmt.Errorf("reading response: %w", rerr)
+		}
+	}
+}
+
+// writeError is a failure to write to the client.
+type writeError struct{ err error }
+
+// Error implements error.
+func (e *writeError) Error() string { return "writing response: " + e.err.Error() }
+
+// Unwrap returns the cause.
+func (e *writeError) Unwrap() error { return e.err }
+
+// abort ends the client's connection, or stream, so that what it has got of
+// the response does not look complete.
+func (a *attempt) abort(err error) {
+	_, clientGone := errors.AsType[*writeError](err)
+	a.afterCut()
+	clientGone = clientGone || a.r.Context().Err() != nil
+	level := zapcore.DebugLevel
+	if !clientGone && a.body.failure() == nil {
+		level = zapcore.WarnLevel
+		a.m.Observe(pool.Outcome{Verdict: pool.Failed, Status: a.response.StatusCode, Latency: a.latency, Err: err})
+	}
+	if c := a.proxy.logger.Check(level, "response was cut short"); c != nil {
+		c.Write(zap.String("pool", a.proxy.pool.Name()), zap.String("backend", a.m.ID()), zap.Error(err))
+	}
+	a.failure = &failure{err: err}
+	_ = http.NewResponseController(a.w).Flush()
+	panic(http.ErrAbortHandler)
+}
+
+// bufferedBody reads up to limit bytes ahead, -1 for all. An error comes once
+// what was read before it has been.
+func bufferedBody(body io.Reader, limit int64) io.Reader {
+	src := body
+	if limit > 0 {
+		src = io.LimitReader(body, limit)
+	}
+	data, err := io.ReadAll(src)
+	ahead := strings.NewReader(string(data))
+	if err != nil {
+		return io.MultiReader(ahead, readerFunc(func([]byte) (int, error) { return 0, err }))
+	}
+	return io.MultiReader(ahead, body)
+}
+
+// hasContent reports whether the response to r has a body.
+func hasContent(r *http.Request, res *http.Response) bool {
+	switch {
+	case r.Method == http.MethodHead, res.ContentLength == 0, res.Body == http.NoBody:
+		return false
+	case res.StatusCode == http.StatusNoContent, res.StatusCode == http.StatusResetContent, res.StatusCode == http.StatusNotModified:
+		return false
+	}
+	return true
+}
