@@ -1,0 +1,44 @@
+package admin
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+)
+
+// parseQuery returns the query's parameters. Each must be one of those allowed,
+// and come once.
+func parseQuery(raw string, allowed ...string) (map[string]string, error) {
+	values, err := url.ParseQuery(raw)
+	if err != nil {
+		return nil, refuse(http.StatusBadRequest, codeBadQuery, "query %.80q: %v", raw, err)
+	}
+	params := make(map[string]string, len(values))
+	for name, list := range values {
+		if !slices.Contains(allowed, name) {
+			return nil, refuse(http.StatusBadRequest, codeUnknownParameter, "query parameter %.40q is unknown here", name)
+		}
+		if len(list) > 1 {
+			return nil, refuse(http.StatusBadRequest, codeBadQuery, "query parameter %q comes %d times", name, len(list))
+		}
+		params[name] = list[0]
+	}
+	return params, nil
+}
+
+// readQuery reads the query of a change, which has `force` and whatever is
+// allowed beside it.
+func (c *call) readQuery(allowed ...string) (map[string]string, error) {
+	params, err := parseQuery(c.r.URL.RawQuery, append(allowed, "force")...)
+	if err != nil {
+		return nil, err
+	}
+	switch force, given := params["force"]; {
+	case !given || force == "false":
+	case force == "true":
+		c.force = true
+	default:
+		return nil, refuse(http.StatusBadRequest, codeBadQuery, "query parameter force=%.40q is neither true nor false", force)
+	}
+	return params, nil
+}

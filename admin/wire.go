@@ -1,0 +1,112 @@
+package admin
+
+import (
+	"time"
+
+	"github.com/caddy-loadbalance/caddy-loadbalance/pool"
+)
+
+// The types below are what the API shows, and docs/openapi.yaml describes. What
+// they do not name, such as bodies and headers of probes, is never shown.
+
+// statusJSON is all there is.
+type statusJSON struct {
+	Pools []poolJSON `json:"pools"`
+}
+
+// poolJSON is a pool. Numbers of requests are sums over its backends.
+type poolJSON struct {
+	Name      string        `json:"name"`
+	Revision  uint64        `json:"revision"`
+	Total     int           `json:"total"`     // backends
+	Accepting int           `json:"accepting"` // of them
+	InFlight  int64         `json:"in_flight"`
+	Tunnels   int64         `json:"tunnels"`
+	Queued    int64         `json:"queued"`
+	Backends  []backendJSON `json:"backends,omitzero"` // nil: not shown
+}
+
+// backendJSON is a backend: first what can be set, then what can only be read.
+type backendJSON struct {
+	ID          string            `json:"id"`
+	Address     string            `json:"address"`
+	Weight      int               `json:"weight"`
+	Priority    int               `json:"priority"`
+	MaxRequests int               `json:"max_requests"` // 0: no limit
+	AdminState  pool.AdminState   `json:"admin_state"`
+	Labels      map[string]string `json:"labels"`
+
+	Source       pool.Source `json:"source"`
+	Health       pool.Health `json:"health"`
+	Accepting    bool        `json:"accepting"`
+	Reason       string      `json:"reason,omitempty"`
+	InFlight     int64       `json:"in_flight"`
+	Tunnels      int64       `json:"tunnels"`
+	Queued       int64       `json:"queued"`
+	Requests     uint64      `json:"requests"`
+	Failures     uint64      `json:"failures"`
+	Latency      float64     `json:"latency,omitempty"` // ms
+	LastCheck    *checkJSON  `json:"last_check,omitempty"`
+	EjectedUntil *time.Time  `json:"ejected_until,omitempty"`
+	Since        time.Time   `json:"since"`
+}
+
+// checkJSON is the result of the last probe.
+type checkJSON struct {
+	At       time.Time `json:"at"`
+	Duration float64   `json:"duration"` // ms
+	OK       bool      `json:"ok"`
+	Text     string    `json:"text"`
+}
+
+func wireBackend(v pool.BackendView) backendJSON {
+	b := backendJSON{
+		ID: v.ID, Address: v.Address.String(), Weight: v.Weight, Priority: v.Priority,
+		MaxRequests: v.MaxRequests, AdminState: v.AdminState, Labels: v.Labels,
+		Source: v.Source, Health: v.Health, Accepting: v.Accepting, Reason: v.Reason,
+		InFlight: v.InFlight, Tunnels: v.Tunnels, Requests: v.Requests, Failures: v.Failures,
+		Latency: milliseconds(v.Latency), Since: timestamp(v.Since),
+	}
+	if b.Labels == nil {
+		b.Labels = map[string]string{}
+	}
+	if check := v.LastCheck; !check.At.IsZero() {
+		b.LastCheck = &checkJSON{At: timestamp(check.At), Duration: milliseconds(check.Duration), OK: check.OK, Text: check.Text}
+	}
+	if !v.EjectedUntil.IsZero() {
+		until := timestamp(v.EjectedUntil)
+		b.EjectedUntil = &until
+	}
+	return b
+}
+
+func wireBackends(views []pool.BackendView) []backendJSON {
+	list := make([]backendJSON, len(views))
+	for i := range views {
+		list[i] = wireBackend(views[i])
+	}
+	return list
+}
+
+// wirePool returns the pool, with its backends if they are wanted.
+func wirePool(v pool.View, backends bool) poolJSON {
+	p := poolJSON{Name: v.Name, Revision: v.Revision, Total: len(v.Backends)}
+	for i := range v.Backends {
+		b := &v.Backends[i]
+		if b.Accepting {
+			p.Accepting++
+		}
+		p.InFlight += b.InFlight
+		p.Tunnels += b.Tunnels
+	}
+	if backends {
+		p.Backends = wireBackends(v.Backends)
+	}
+	return p
+}
+
+// milliseconds returns d with a resolution of a microsecond.
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// timestamp returns t in UTC with a resolution of a millisecond.
+func timestamp(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
