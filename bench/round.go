@@ -1,0 +1,122 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/caddy-loadbalance/caddy-loadbalance/bench/internal/backend"
+	"github.com/caddy-loadbalance/caddy-loadbalance/bench/internal/load"
+	"github.com/caddy-loadbalance/caddy-loadbalance/bench/internal/peer"
+	"github.com/caddy-loadbalance/caddy-loadbalance/bench/internal/proc"
+	"github.com/caddy-loadbalance/caddy-loadbalance/bench/internal/report"
+)
+
+// spare is how long a round may take beyond its load.
+const spare = time.Minute
+
+// round has a proxy do a work once. No other proxy runs meanwhile, and each
+// round has a fresh process, so that a lucky or unlucky one does not decide.
+func (b *bench) round(ctx context.Context, w work, p peer.Proxy) (report.Sample, error) {
+	ctx, cancel := context.WithTimeout(ctx, b.warmup+time.Duration(b.seconds)*time.Second+spare)
+	defer cancel()
+	dir, err := os.MkdirTemp(b.dir, p.Name+"-")
+	if err != nil {
+		return nil, err
+	}
+	site, err := b.site(ctx, w)
+	if err != nil {
+		return nil, err
+	}
+	process, err := p.Start(ctx, dir, site)
+	if err != nil {
+		return nil, err
+	}
+	defer process.Stop()
+
+	job := b.job(w, site, dir)
+	if err := load.Check(ctx, job, backend.Size(w.path)); err != nil {
+		return nil, err
+	}
+	return b.measure(ctx, w, process, job)
+}
+
+// measure drives a running proxy, and accounts for what it uses.
+func (b *bench) measure(ctx context.Context, w work, process *proc.Process, job load.Job) (report.Sample, error) {
+	if b.warmup > 0 {
+		before := job
+		before.Duration = b.warmup
+		if _, err := w.drive(ctx, before); err != nil {
+			return nil, fmt.Errorf("warm-up: %w", err)
+		}
+	}
+	before, err := process.Usage()
+	if err != nil {
+		return nil, err
+	}
+	result, err := w.drive(ctx, job)
+	if err != nil {
+		return nil, err
+	}
+	after, err := process.Usage()
+	if err != nil {
+		return nil, err
+	}
+	const mib = 1 << 20
+	return report.Sample{
+		report.Throughput: float64(result.Requests) / result.Elapsed.Seconds(),
+		report.CPU:        float64((after.CPU - before.CPU).Nanoseconds()) / 1000 / float64(result.Requests),
+		report.P50:        milliseconds(result.Latency.P50),
+		report.P99:        milliseconds(result.Latency.P99),
+		report.P999:       milliseconds(result.Latency.P999),
+		report.PeakMemory: float64(after.PeakMemory) / mib,
+		report.Errors:     float64(result.Errors),
+	}, nil
+}
+
+func milliseconds(d time.Duration) float64 {
+	return float64(d) / float64(time.Millisecond)
+}
+
+// clients is how many connections the clients of a work have.
+func (b *bench) clients(w work) int {
+	return cmp.Or(w.connections, b.connections)
+}
+
+// site is what a proxy has to serve for a work.
+func (b *bench) site(ctx context.Context, w work) (peer.Site, error) {
+	port, err := proc.FreePort(ctx)
+	if err != nil {
+		return peer.Site{}, err
+	}
+	return peer.Site{
+		Port:       port,
+		TLS:        w.tls,
+		Cert:       b.cert.Cert,
+		Key:        b.cert.Key,
+		Both:       b.cert.Both,
+		Backends:   b.backends.Addresses(w.server, cmp.Or(w.backends, 3)),
+		BackendTLS: w.backendTLS,
+		Body:       backend.Greeting,
+		Clients:    b.clients(w),
+	}, nil
+}
+
+// job is what the client does.
+func (b *bench) job(w work, site peer.Site, dir string) load.Job {
+	scheme := "http"
+	if w.tls {
+		scheme = "https"
+	}
+	return load.Job{
+		URL:         fmt.Sprintf("%s://127.0.0.1:%d%s", scheme, site.Port, w.path),
+		Method:      w.method,
+		BodySize:    w.bodySize,
+		Connections: b.clients(w),
+		Duration:    time.Duration(b.seconds) * time.Second,
+		Rate:        b.rate,
+		Dir:         dir,
+	}
+}
