@@ -169,7 +169,7 @@ func (b *clientBody) failure() error {
 // attemptBody is a clientBody as one attempt sends it.
 type attemptBody struct {
 	body    *clientBody
-	guard   *atomic.Pointer[guardConn] // the connection it goes over, if known
+	guard   *atomic.Pointer[guardConn] // the connection it goes over; nil: one that is known to live
 	trailer http.Header                // of the outgoing request
 	closed  atomic.Bool
 	begun   atomic.Bool
@@ -187,8 +187,10 @@ func (a *attemptBody) Read(p []byte) (int, error) {
 		return 0, errBodyClosed
 	}
 	if !a.begun.Load() {
-		if g := a.guard.Load(); g != nil && g.broken() {
-			return 0, errStale
+		if a.guard != nil {
+			if g := a.guard.Load(); g != nil && g.broken() {
+				return 0, errStale
+			}
 		}
 		a.begun.Store(true)
 	}
@@ -233,8 +235,11 @@ func (a *attemptBody) over() bool {
 	if a == nil {
 		return false
 	}
+	if a.closed.Load() || a.guard == nil {
+		return a.closed.Load()
+	}
 	g := a.guard.Load()
-	return a.closed.Load() || g != nil && g.tap.isClosed()
+	return g != nil && g.tap.isClosed()
 }
 
 // again implements http.Request.GetBody, for transports that know that they

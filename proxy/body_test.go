@@ -68,16 +68,10 @@ func TestMalformedBodyIsTheClientsFault(t *testing.T) {
 	} {
 		t.Run(body, func(t *testing.T) {
 			closed := make(chan string, 2)
-			cfg := to(rawBackend(t, func(p *peer) {
-				if p.head() != "" {
-					closed <- p.rest()
-				}
-			}))
-			cfg.Backends = append(cfg.Backends, to(rawBackend(t, func(p *peer) {
-				if p.head() != "" {
-					closed <- p.rest()
-				}
-			})).Backends...)
+			// a request that is bad from the start may not be sent at all
+			everything := func(p *peer) { closed <- p.head() + p.rest() }
+			cfg := to(rawBackend(t, everything))
+			cfg.Backends = append(cfg.Backends, to(rawBackend(t, everything)).Backends...)
 			cfg.LoadBalancing = retries(3)
 			h := start(t, cfg)
 			c := h.dial()

@@ -24,9 +24,11 @@ type exchange struct {
 
 	// the outgoing request, as far as it does not depend on the backend
 	method      string
-	url         *url.URL
-	header      http.Header
+	path        string      // path and query
+	url         *url.URL    // the same; nil as long as nobody needs it
+	header      http.Header // nil as long as nobody needs it
 	length      int64
+	expect      bool        // the client waits for 100 (Continue)
 	body        *clientBody // nil: none
 	trailer     http.Header // announced; nil: there can be none
 	upgrade     string      // the protocol to switch to; "" for none
@@ -34,6 +36,7 @@ type exchange struct {
 	incremental bool
 
 	// of the attempts
+	first     attempt
 	attempts  int
 	retries   int
 	backend   *pool.Member

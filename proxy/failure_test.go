@@ -122,8 +122,9 @@ func TestFailuresOfBackends(t *testing.T) {
 // failing is a Transport that always fails in the same way.
 type failing struct{ err error }
 
-func (f failing) RoundTrip(*http.Request) (*http.Response, error) { return nil, f.err }
-func (failing) CloseIdle()                                        {}
+func (f failing) send(*attempt) (*http.Response, error) { return nil, f.err }
+func (failing) target() (network, address string)       { return "tcp", "127.0.0.1:1" }
+func (failing) CloseIdle()                              {}
 
 type failingMaker struct{ failing }
 

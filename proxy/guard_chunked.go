@@ -22,6 +22,13 @@ type chunkScanner struct {
 	overhead int    // bytes of all extensions
 	trailer  int    // bytes of the trailer section
 	line     []byte // of the trailer section, so far
+
+	sink trailerSink // nil: nobody wants the trailer
+}
+
+// trailerSink takes the fields of a trailer section.
+type trailerSink interface {
+	trailerField(name, value []byte)
 }
 
 type chunkState uint8
@@ -63,6 +70,36 @@ func (c *chunkScanner) scan(b []byte) (n int, done bool, err error) {
 		}
 	}
 	return n, false, nil
+}
+
+// decode takes the next bytes and moves the data among them to the front. It
+// returns how many bytes of data there are, how many bytes belong to the
+// message, and whether the message has ended.
+func (c *chunkScanner) decode(b []byte) (data, n int, done bool, err error) {
+	for n < len(b) {
+		if c.state == chunkData {
+			step := int(min(c.left, uint64(len(b)-n)))
+			if data != n {
+				copy(b[data:], b[n:n+step])
+			}
+			data, n = data+step, n+step
+			if c.left -= uint64(step); c.left == 0 {
+				c.state = chunkDataCR
+			}
+			continue
+		}
+		ch := b[n]
+		n++
+		if c.state == chunkTrailer {
+			done, err = c.trailerByte(ch)
+		} else {
+			err = c.frameByte(ch)
+		}
+		if done || err != nil {
+			return data, n, done, err
+		}
+	}
+	return data, n, false, nil
 }
 
 // frameByte takes a byte between the data of two chunks.
@@ -148,7 +185,10 @@ func (c *chunkScanner) trailerByte(ch byte) (done bool, err error) {
 	if len(line) == 0 {
 		return true, nil
 	}
-	_, _, err = parseField(line)
+	name, value, err := parseField(line)
+	if err == nil && c.sink != nil {
+		c.sink.trailerField(name, value)
+	}
 	c.line = c.line[:0]
 	return false, err
 }

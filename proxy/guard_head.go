@@ -25,7 +25,9 @@ func malformed(format string, args ...any) error {
 // framing says where the message that a response head introduces ends.
 type framing struct {
 	status  int
+	minor   byte // of the version, '0' or '1'
 	chunked bool
+	closes  bool  // Connection says close
 	length  int64 // of the body; -1 if unknown
 	fields  int   // number of field lines
 
@@ -44,8 +46,7 @@ func parseHead(head []byte) (framing, error) {
 	if err != nil {
 		return f, err
 	}
-	minor, err := f.statusLine(line)
-	if err != nil {
+	if err := f.statusLine(line); err != nil {
 		return f, err
 	}
 	for {
@@ -62,7 +63,7 @@ func parseHead(head []byte) (framing, error) {
 		if err != nil {
 			return f, err
 		}
-		if err := f.framingField(name, value, minor); err != nil {
+		if err := f.framingField(name, value); err != nil {
 			return f, err
 		}
 	}
@@ -75,31 +76,32 @@ func parseHead(head []byte) (framing, error) {
 
 // statusLine parses `HTTP/1.1 200 OK`. The reason may be empty, and so may the
 // space before it, which many servers omit then.
-func (f *framing) statusLine(line []byte) (minor byte, err error) {
+func (f *framing) statusLine(line []byte) error {
 	const version = "HTTP/1."
 	if len(line) < len("HTTP/1.1 200") || string(line[:len(version)]) != version ||
 		(line[7] != '0' && line[7] != '1') || line[8] != ' ' {
-		return 0, malformed("bad status line %.64q", line)
+		return malformed("bad status line %.64q", line)
 	}
 	code := line[9:12]
 	for _, c := range code {
 		if c < '0' || c > '9' {
-			return 0, malformed("bad status code %q", code)
+			return malformed("bad status code %q", code)
 		}
 	}
 	f.status = int(code[0]-'0')*100 + int(code[1]-'0')*10 + int(code[2]-'0')
 	if f.status < 100 || f.status > 599 {
-		return 0, malformed("status code %d is out of range", f.status)
+		return malformed("status code %d is out of range", f.status)
 	}
 	reason := line[12:]
 	if len(reason) > 0 && reason[0] != ' ' || !validValue(reason) {
-		return 0, malformed("bad status line %.64q", line)
+		return malformed("bad status line %.64q", line)
 	}
-	return line[7], nil
+	f.minor = line[7]
+	return nil
 }
 
 // framingField takes note of the fields that say where the body ends.
-func (f *framing) framingField(name, value []byte, minor byte) error {
+func (f *framing) framingField(name, value []byte) error {
 	switch {
 	case equalFold(name, "content-length"):
 		if f.length >= 0 {
@@ -114,7 +116,7 @@ func (f *framing) framingField(name, value []byte, minor byte) error {
 		if f.chunked {
 			return malformed("several Transfer-Encoding fields")
 		}
-		if minor == '0' {
+		if f.minor == '0' {
 			return malformed("Transfer-Encoding in HTTP/1.0")
 		}
 		if !equalFold(value, "chunked") {
@@ -122,8 +124,13 @@ func (f *framing) framingField(name, value []byte, minor byte) error {
 		}
 		f.chunked = true
 	case equalFold(name, "connection"):
-		if !equalFold(value, "close") && !equalFold(value, "keep-alive") {
-			f.connection = append(f.connection, string(value))
+		switch {
+		case equalFold(value, "close"):
+			f.closes = true
+		case !equalFold(value, "keep-alive"):
+			list := string(value)
+			f.connection = append(f.connection, list)
+			f.closes = f.closes || httpguts.HeaderValuesContainsToken([]string{list}, "close")
 		}
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"net/http"
@@ -42,10 +43,44 @@ func TestMain(m *testing.M) {
 		}
 		panic(syscall.Exec(os.Args[0], os.Args, os.Environ()))
 	}
-	goleak.VerifyTestMain(m,
+	goleak.VerifyTestMain(bothTransports{m},
 		goleak.IgnoreTopFunction("github.com/caddyserver/certmagic.(*Cache).maintainAssets"),
 		goleak.IgnoreAnyFunction("github.com/golang/glog.(*fileSink).flushDaemon"),
 	)
+}
+
+// overNet says that backends which the HTTP/1.1 transport covers are to be
+// spoken to over net/http's all the same.
+var overNet bool
+
+// bothTransports runs all tests over either transport.
+type bothTransports struct{ *testing.M }
+
+// Run implements goleak.TestingM.
+func (m bothTransports) Run() int {
+	if f := flag.Lookup("test.fuzz"); f != nil && f.Value.String() != "" {
+		return m.M.Run()
+	}
+	if code := m.M.Run(); code != 0 {
+		return code
+	}
+	overNet = true
+	return m.M.Run()
+}
+
+// transportConfig returns the configuration for the transport that is tested.
+func transportConfig(cfg *config.Transport) *config.Transport {
+	if !overNet {
+		return cfg
+	}
+	var out config.Transport
+	if cfg != nil {
+		out = *cfg
+	}
+	if out.MaxConnsPerHost == 0 {
+		out.MaxConnsPerHost = 1 << 20 // which the HTTP/1.1 transport does not count
+	}
+	return &out
 }
 
 // harness is a proxy behind a real HTTP server.
@@ -92,7 +127,7 @@ func provision(t *testing.T, cfg *config.Handler) *harness {
 	if err := cfg.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	maker, err := NewTransports(ctx, cfg.Transport)
+	maker, err := NewTransports(ctx, transportConfig(cfg.Transport))
 	if err != nil {
 		t.Fatal(err)
 	}

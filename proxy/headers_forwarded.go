@@ -16,55 +16,63 @@ const (
 	forwardedHost  = "X-Forwarded-Host"
 )
 
-// setForwarded sets the X-Forwarded-* fields of h for the client's request r.
-// What the client has sent in them counts only if it is trusted. A field that
-// is there without any value was put so by another handler to suppress it.
-func (p *Proxy) setForwarded(h http.Header, r *http.Request) {
+// forwardedFields are the X-Forwarded-* fields of an outgoing request. Those
+// that are empty are not sent.
+type forwardedFields struct{ from, proto, host string }
+
+// set puts the fields into h, in the place of those that are there.
+func (f forwardedFields) set(h http.Header) {
+	for _, field := range [...]struct{ name, value string }{{forwardedFor, f.from}, {forwardedProto, f.proto}, {forwardedHost, f.host}} {
+		if field.value == "" {
+			delete(h, field.name)
+		} else {
+			h[field.name] = []string{field.value}
+		}
+	}
+}
+
+// forwarded returns the X-Forwarded-* fields for the client's request r with
+// the header h. What the client has sent in them counts only if it is trusted.
+// A field that is there without any value was put so by another handler to
+// suppress it.
+func (p *Proxy) forwarded(h http.Header, r *http.Request) (f forwardedFields) {
 	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
 	peer, known := peerOf(r)
 	if known && peer != "" {
-		if ip, err := netip.ParseAddr(peer); err == nil {
-			trusted = trusted || p.trusts(ip)
-		}
+		trusted = trusted || p.trusts(peer)
 	} else if !known || !trusted {
-		// nothing can be said of where the request comes from
-		delete(h, forwardedFor)
-		delete(h, forwardedProto)
-		delete(h, forwardedHost)
-		return
+		return f // nothing can be said of where the request comes from
 	}
 	if values, ok := h[forwardedFor]; !ok || values != nil {
-		prior := strings.Join(values, ", ")
-		switch {
-		case trusted && prior != "" && peer != "":
-			h[forwardedFor] = []string{prior + ", " + peer}
-		case trusted && prior != "":
-			h[forwardedFor] = []string{prior}
-		case peer != "":
-			h[forwardedFor] = []string{peer}
-		default:
-			delete(h, forwardedFor)
+		f.from = peer
+		if trusted && len(values) > 0 {
+			f.from = strings.Join(values, ", ")
+			if f.from != "" && peer != "" {
+				f.from += ", "
+			}
+			f.from += peer
 		}
 	}
 	proto := "http"
 	if r.TLS != nil {
 		proto = "https"
 	}
-	setUnlessTrusted(h, forwardedProto, proto, trusted)
-	setUnlessTrusted(h, forwardedHost, r.Host, trusted)
+	f.proto = ownUnlessTrusted(h, forwardedProto, proto, trusted)
+	f.host = ownUnlessTrusted(h, forwardedHost, r.Host, trusted)
+	return f
 }
 
-// setUnlessTrusted sets a field to value, or to its last value so far if that
-// is trusted and not empty.
-func setUnlessTrusted(h http.Header, name, value string, trusted bool) {
+// ownUnlessTrusted returns own, or the last value so far of a field if that is
+// trusted and not empty.
+func ownUnlessTrusted(h http.Header, name, own string, trusted bool) string {
 	values, ok := h[name]
-	if ok && values == nil {
-		return
+	switch {
+	case ok && values == nil:
+		return ""
+	case trusted && len(values) > 0 && values[len(values)-1] != "":
+		return values[len(values)-1]
 	}
-	if trusted && len(values) > 0 && values[len(values)-1] != "" {
-		value = values[len(values)-1]
-	}
-	h[name] = []string{value}
+	return own
 }
 
 // peerOf returns the IP address that the request comes from, without zone;
@@ -81,7 +89,15 @@ func peerOf(r *http.Request) (ip string, known bool) {
 	return host, true
 }
 
-func (p *Proxy) trusts(ip netip.Addr) bool {
+// trusts reports whether an IP address is among the trusted proxies.
+func (p *Proxy) trusts(address string) bool {
+	if len(p.trusted) == 0 {
+		return false
+	}
+	ip, err := netip.ParseAddr(address)
+	if err != nil {
+		return false
+	}
 	for _, prefix := range p.trusted {
 		if prefix.Contains(ip) {
 			return true

@@ -42,7 +42,7 @@ func stripNamed(h http.Header, connection string) {
 // Connection field that says `close`, and with it the names that stand beside
 // it; the guard has them.
 func (a *attempt) stripResponseHop(h http.Header) {
-	for _, list := range a.guard.Load().connectionOptions() {
+	for _, list := range a.carrier.connectionOptions() {
 		stripNamed(h, list)
 	}
 	stripHop(h)

@@ -136,7 +136,11 @@ func TestLostConnectionKeepsItsError(t *testing.T) {
 	c := h.dial()
 	c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 15\r\n\r\nhello")
 	c.response("POST")
-	if err := h.result(0).err; err == nil || !strings.Contains(err.Error(), "connection to the backend was lost: EOF") {
+	want := "backend has closed the connection without a response"
+	if overNet {
+		want = "connection to the backend was lost: EOF"
+	}
+	if err := h.result(0).err; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("error %v", err)
 	}
 }

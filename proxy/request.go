@@ -5,6 +5,7 @@ import (
 	"net/url"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"golang.org/x/net/http/httpguts"
 )
 
 // prepare makes of the client's request what all attempts have in common.
@@ -35,18 +36,19 @@ func (x *exchange) prepare() error {
 	if allowed {
 		x.upgrade = protocol
 	}
-	x.rewrite()
-	if err := checkTarget(x.url.RequestURI()); err != nil {
+	if err := x.rewrite(); err != nil {
 		return err
 	}
-	x.prepareHeader()
 	return x.prepareBody()
 }
 
 // rewrite determines method and target.
-func (x *exchange) rewrite() {
+func (x *exchange) rewrite() error {
 	if x.proxy.cfg.Rewrite == nil {
-		x.method, x.url = x.r.Method, targetURL(x.r)
+		x.method = x.r.Method
+		if !isUnchanged(x.r) {
+			x.url = targetURL(x.r)
+		}
 	} else {
 		r := new(http.Request)
 		*r = *x.r
@@ -63,10 +65,31 @@ func (x *exchange) rewrite() {
 	if x.connect {
 		x.method = http.MethodGet
 	}
+	if !validMethod(x.method) {
+		return badRequest("method %.64q is not valid", x.method)
+	}
+	x.path = x.r.RequestURI
+	if x.url != nil {
+		x.path = x.url.RequestURI()
+	}
+	return checkTarget(x.path)
 }
 
-// prepareHeader makes the header of the outgoing request.
-func (x *exchange) prepareHeader() {
+// targetURL returns the outgoing request's URL: path and query alone.
+func (x *exchange) targetURL() *url.URL {
+	if x.url == nil {
+		x.url = targetURL(x.r)
+	}
+	return x.url
+}
+
+// preparedHeader returns the header of the outgoing request, for transports
+// that cannot make it of the client's themselves. It is the same for all
+// attempts.
+func (x *exchange) preparedHeader() http.Header {
+	if x.header != nil {
+		return x.header
+	}
 	h := x.r.Header.Clone()
 	if h == nil {
 		h = make(http.Header)
@@ -76,8 +99,8 @@ func (x *exchange) prepareHeader() {
 	if _, ok := h["User-Agent"]; !ok {
 		h["User-Agent"] = []string{""} // or net/http makes one up
 	}
-	if x.r.TLS != nil && !x.r.TLS.HandshakeComplete {
-		h["Early-Data"] = []string{"1"} // RFC 8470, section 5.1
+	if earlyData(x.r) {
+		h["Early-Data"] = []string{"1"}
 	}
 	if x.upgrade != "" {
 		h["Connection"] = []string{"Upgrade"}
@@ -87,11 +110,22 @@ func (x *exchange) prepareHeader() {
 		}
 		spellWebSocket(h)
 	}
-	x.proxy.setForwarded(h, x.r)
+	x.proxy.forwarded(h, x.r).set(h)
 	h["Via"] = append(h["Via"], via(x.r.Proto, x.r.ProtoMajor, x.r.ProtoMinor))
+	if !x.expect {
+		delete(h, "Expect")
+	}
+	delete(h, "Content-Length")
+	if x.body != nil && x.length >= 0 {
+		h["Content-Length"] = contentLength(x.length)
+	}
 	x.header = h
-	x.incremental = caddyhttp.IsIncremental(h)
+	return h
 }
+
+// earlyData reports whether a request came in TLS early data, which backends
+// are told (RFC 8470, section 5.1).
+func earlyData(r *http.Request) bool { return r.TLS != nil && !r.TLS.HandshakeComplete }
 
 // takeBody takes note of the client's body, if it may have one.
 func (x *exchange) takeBody() {
@@ -107,10 +141,10 @@ func (x *exchange) takeBody() {
 func (x *exchange) prepareBody() error {
 	if x.body == nil {
 		x.length = 0
-		delete(x.header, "Content-Length")
-		delete(x.header, "Expect")
 		return nil
 	}
+	x.expect = len(x.r.Header["Expect"]) > 0
+	x.incremental = caddyhttp.IsIncremental(x.r.Header) && !httpguts.HeaderValuesContainsToken(x.r.Header["Connection"], "incremental")
 	if x.r.ProtoMajor == 1 {
 		// a backend may answer before it has read the body, and the client is
 		// to know; by default the server would wait for all of the body
@@ -138,9 +172,6 @@ func (x *exchange) prepareBody() error {
 	if len(x.trailer) > 0 && x.length >= 0 {
 		x.length = -1 // only chunked coding has trailers in HTTP/1
 	}
-	if x.length < 0 {
-		delete(x.header, "Content-Length")
-	}
 	return nil
 }
 
@@ -154,9 +185,8 @@ func (x *exchange) bufferBody(limit int64) error {
 	if !fits {
 		return nil
 	}
-	delete(x.header, "Expect")
+	x.expect = false
 	x.length = int64(len(x.body.prefix))
-	x.header["Content-Length"] = contentLength(x.length)
 	for name := range x.body.trailer {
 		x.trailer[name] = nil
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"golang.org/x/net/http/httpguts"
 )
 
 var (
@@ -60,6 +61,17 @@ func checkTarget(target string) error {
 		}
 	}
 	return nil
+}
+
+// validMethod reports whether a method is a token. Over HTTP/2, and from a
+// rewrite, it may have any bytes.
+func validMethod(method string) bool {
+	for i := range len(method) {
+		if !httpguts.IsTokenRune(rune(method[i])) {
+			return false
+		}
+	}
+	return method != ""
 }
 
 func badRequest(format string, args ...any) error {

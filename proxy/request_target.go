@@ -35,6 +35,18 @@ func targetURL(r *http.Request) *url.URL {
 	return u
 }
 
+// isUnchanged reports whether the target that the client has sent is in origin
+// form and evidently what the URL says, without any escapes. It is so for most
+// requests, and costs nothing to find out.
+func isUnchanged(r *http.Request) bool {
+	u := r.URL
+	if u.Host != "" || u.RawPath != "" || !strings.HasPrefix(r.RequestURI, "/") {
+		return false
+	}
+	path, query, hasQuery := strings.Cut(r.RequestURI, "?")
+	return path == u.Path && query == u.RawQuery && hasQuery == (u.ForceQuery || u.RawQuery != "")
+}
+
 // rawTarget returns path and query as they came, unless they were rewritten
 // since.
 func rawTarget(r *http.Request) (string, bool) {

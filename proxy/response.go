@@ -2,14 +2,11 @@ package proxy
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
@@ -18,28 +15,26 @@ import (
 	"github.com/caddy-loadbalance/caddy-loadbalance/pool"
 )
 
-// copyBufferSize is the size of the buffers that bodies are copied with.
-const copyBufferSize = 32 << 10
-
-var copyBuffers = sync.Pool{New: func() any { return new([copyBufferSize]byte) }}
-
 // respond sends the response to the client.
 func (a *attempt) respond(res *http.Response) *failure {
 	defer func() { _ = res.Body.Close() }()
 	incremental := caddyhttp.IsIncremental(res.Header)
-	a.responseHeader(res)
-	buffers := a.proxy.cfg.ResponseBuffers
 	var body io.Reader = res.Body
-	if buffers != 0 && hasContent(a.out, res) {
-		if incremental || caddyhttp.IsIncremental(res.Header) {
-			err := a.refuseIncremental(res.Header)
-			return &failure{err: err, status: http.StatusNotImplemented, verdict: pool.ClientFault, sent: true}
+	if !a.http1.merged {
+		a.responseHeader(res)
+		if buffers := a.proxy.cfg.ResponseBuffers; buffers != 0 && a.responseHasContent(res) {
+			if incremental || caddyhttp.IsIncremental(res.Header) {
+				err := a.refuseIncremental(res.Header)
+				return &failure{err: err, status: http.StatusNotImplemented, verdict: pool.ClientFault, sent: true}
+			}
+			body = bufferedBody(res.Body, buffers)
 		}
-		body = bufferedBody(res.Body, buffers)
+		a.copyHeader(res)
 	}
-	a.copyHeader(res)
+	a.announceTrailer(res)
+	a.closeUnlessComplete()
 	a.w.WriteHeader(res.StatusCode)
-	if res.Body != http.NoBody {
+	if a.bodyAllowed(res) {
 		if err := a.copyBody(body, a.flushInterval(res, incremental)); err != nil {
 			a.abort(err)
 		}
@@ -52,9 +47,7 @@ func (a *attempt) respond(res *http.Response) *failure {
 // responseHeader makes the backend's header the one that the client gets.
 func (a *attempt) responseHeader(res *http.Response) {
 	a.stripResponseHop(res.Header)
-	if res.StatusCode == http.StatusNoContent || res.StatusCode == http.StatusNotModified && a.r.ProtoMajor > 1 {
-		// on 304 it is allowed, but there are HTTP/2 clients that wait for
-		// as many bytes
+	if !lengthPasses(a.r, res) {
 		delete(res.Header, "Content-Length")
 	}
 	if ops := a.proxy.cfg.Headers; ops != nil && ops.Response != nil {
@@ -62,6 +55,12 @@ func (a *attempt) responseHeader(res *http.Response) {
 			ops.Response.ApplyTo(res.Header, a.repl)
 		}
 	}
+}
+
+// lengthPasses reports whether Content-Length of a response to r is passed on.
+// On 304 it is allowed, but there are HTTP/2 clients that wait for as many bytes.
+func lengthPasses(r *http.Request, res *http.Response) bool {
+	return res.StatusCode != http.StatusNoContent && (res.StatusCode != http.StatusNotModified || r.ProtoMajor == 1)
 }
 
 // copyHeader adds the response's header to what other handlers have set.
@@ -78,26 +77,36 @@ func (a *attempt) copyHeader(res *http.Response) {
 		h["Content-Type"] = nil // or the server guesses one
 	}
 	h["Via"] = append(h["Via"], via(res.Proto, res.ProtoMajor, res.ProtoMinor))
-	if names := announced(res.Trailer, a.guard.Load().connectionOptions()); len(names) > 0 {
-		list := make([]string, 0, len(names))
-		for name := range names {
-			if _, twice := h[name]; !twice { // the server would send the field's value as well
-				list = append(list, name)
-			}
-		}
-		if len(list) > 0 {
-			if a.r.ProtoMajor == 1 {
-				delete(h, "Content-Length") // only chunked coding has trailers in HTTP/1
-			}
-			h["Trailer"] = append(h["Trailer"], strings.Join(list, ", "))
+}
+
+// announceTrailer announces the trailer that the backend has announced.
+func (a *attempt) announceTrailer(res *http.Response) {
+	if len(res.Trailer) == 0 {
+		return
+	}
+	names := announced(res.Trailer, a.carrier.connectionOptions())
+	if len(names) == 0 {
+		return
+	}
+	h := a.w.Header()
+	list := make([]string, 0, len(names))
+	for name := range names {
+		if _, twice := h[name]; !twice { // the server would send the field's value as well
+			list = append(list, name)
 		}
 	}
-	a.closeUnlessComplete()
+	if len(list) == 0 {
+		return
+	}
+	if a.r.ProtoMajor == 1 {
+		delete(h, "Content-Length") // only chunked coding has trailers in HTTP/1
+	}
+	h["Trailer"] = append(h["Trailer"], strings.Join(list, ", "))
 }
 
 // copyTrailer sends the trailer, announced or not.
 func (a *attempt) copyTrailer(res *http.Response) {
-	trailer := filterTrailer(res.Trailer, a.guard.Load().connectionOptions())
+	trailer := filterTrailer(res.Trailer, a.carrier.connectionOptions())
 	maps.DeleteFunc(trailer, func(_ string, values []string) bool {
 		return len(values) == 0 // announced, but did not come; over HTTP/2 the response would not end
 	})
@@ -110,28 +119,6 @@ func (a *attempt) copyTrailer(res *http.Response) {
 	h := a.w.Header()
 	for name, values := range trailer {
 		h[http.TrailerPrefix+name] = values
-	}
-}
-
-// copyBody copies the body to the client.
-func (a *attempt) copyBody(body io.Reader, interval time.Duration) error {
-	buf := copyBuffers.Get().(*[copyBufferSize]byte)
-	defer copyBuffers.Put(buf)
-	w := newFlushWriter(a.w, interval)
-	defer w.stop()
-	for {
-		n, rerr := body.Read(buf[:])
-		if n > 0 {
-			if _, werr := w.Write(buf[:n]); werr != nil {
-				return &writeError{werr}
-			}
-		}
-		if rerr == io.EOF {
-			return nil
-		}
-		if rerr != nil {
-			return fmt.Errorf("reading response: %w", rerr)
-		}
 	}
 }
 
@@ -176,15 +163,4 @@ func bufferedBody(body io.Reader, limit int64) io.Reader {
 		return io.MultiReader(ahead, readerFunc(func([]byte) (int, error) { return 0, err }))
 	}
 	return io.MultiReader(ahead, body)
-}
-
-// hasContent reports whether the response to r has a body.
-func hasContent(r *http.Request, res *http.Response) bool {
-	switch {
-	case r.Method == http.MethodHead, res.ContentLength == 0, res.Body == http.NoBody:
-		return false
-	case res.StatusCode == http.StatusNoContent, res.StatusCode == http.StatusResetContent, res.StatusCode == http.StatusNotModified:
-		return false
-	}
-	return true
 }

@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-loadbalance/caddy-loadbalance/config"
+	"github.com/caddy-loadbalance/caddy-loadbalance/pool"
 )
 
 // Whatever a name leads to is checked when it is connected to, before a packet
@@ -40,9 +42,12 @@ func TestRestrictedTransportsRefuseLinkLocal(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if res, err := transport.RoundTrip(r); err == nil || !strings.Contains(err.Error(), want) {
+		x := &exchange{proxy: new(Proxy), r: r, w: httptest.NewRecorder(), method: http.MethodGet, path: "/"}
+		a := x.newAttempt(new(pool.Member))
+		if res, err := transport.send(a); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("request to %s: %v, %v", ip, res, err)
 		}
+		a.carrier.end()
 		transport.CloseIdle()
 	}
 	addr := netip.MustParseAddrPort(rawBackend(t, func(*peer) {}))

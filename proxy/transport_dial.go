@@ -167,6 +167,14 @@ func (d *dialer) open(ctx context.Context, network, address string) (*tap, error
 	return newTap(conn, d.readTimeout, d.writeTimeout), nil
 }
 
+// write writes to a connection, within the time that a write may take.
+func (d *dialer) write(conn net.Conn, b []byte) (int, error) {
+	if d.writeTimeout > 0 {
+		_ = conn.SetWriteDeadline(time.Now().Add(d.writeTimeout))
+	}
+	return conn.Write(b)
+}
+
 // openPlain opens a connection for HTTP/1.1 without TLS.
 func (d *dialer) openPlain(ctx context.Context, network, address string) (net.Conn, error) {
 	t, err := d.open(ctx, network, address)

@@ -42,9 +42,21 @@ func newHTTP3Transport(maker *transports, addr config.Address) *http3Transport {
 	}
 }
 
-// RoundTrip implements Transport.
+// send implements Transport.
+func (t *http3Transport) send(a *attempt) (*http.Response, error) {
+	a.host = t.host
+	c := newNetCarrier(a)
+	return c.roundTrip(c.ctx, t, t.aim)
+}
+
+// aim points a request at the backend.
+func (t *http3Transport) aim(r *http.Request) { r.URL.Scheme, r.URL.Host = "https", t.host }
+
+// target implements Transport.
+func (t *http3Transport) target() (network, address string) { return "tcp", t.host }
+
+// RoundTrip implements http.RoundTripper. It counts the requests under way.
 func (t *http3Transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	aim(r, "https", t.host)
 	t.mu.Lock()
 	t.active++
 	t.mu.Unlock()
@@ -80,8 +92,6 @@ func (b *http3Body) Close() error {
 	return b.ReadCloser.Close()
 }
 
-func (t *http3Transport) secure() bool { return true }
-
 // CloseIdle implements Transport. The socket is closed with the last request.
 func (t *http3Transport) CloseIdle() {
 	t.mu.Lock()
@@ -94,6 +104,6 @@ func (t *http3Transport) CloseIdle() {
 }
 
 var (
-	_ Transport    = (*http3Transport)(nil)
-	_ tlsTransport = (*http3Transport)(nil)
+	_ Transport         = (*http3Transport)(nil)
+	_ http.RoundTripper = (*http3Transport)(nil)
 )

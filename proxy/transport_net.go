@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -182,29 +181,35 @@ func (t *netTransport) expandServerName(ctx context.Context) string {
 	return repl.ReplaceAll(t.serverName, "")
 }
 
-// RoundTrip implements Transport.
-func (t *netTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	aim(r, t.scheme, t.host)
+// send implements Transport.
+func (t *netTransport) send(a *attempt) (*http.Response, error) {
+	if t.encrypted && t.network != "unix" {
+		a.host = t.address
+	}
+	c := newNetCarrier(a)
+	ctx := c.ctx
+	if t.perClient {
+		ctx = context.WithValue(ctx, clientKey{}, clientAddr(a.r))
+	}
+	rt := t.main
+	if a.upgrade != "" {
+		rt = t.http1
+	}
+	return c.roundTrip(ctx, rt, t.aim)
+}
+
+// aim points a request at the backend.
+func (t *netTransport) aim(r *http.Request) {
+	r.URL.Scheme, r.URL.Host = t.scheme, t.host
 	if t.perClient {
 		// connections are kept by host, so it names whom they are for
 		key := clientOf(r.Context()).String() + " " + t.expandServerName(r.Context())
 		r.URL.Host = hex.EncodeToString([]byte(key)) + "." + t.host
 	}
-	if len(r.Header["Upgrade"]) > 0 {
-		return t.http1.RoundTrip(r)
-	}
-	return t.main.RoundTrip(r)
 }
 
-// aim points the request's URL at a backend.
-func aim(r *http.Request, scheme, host string) {
-	if r.URL == nil {
-		r.URL = new(url.URL)
-	}
-	r.URL.Scheme, r.URL.Host = scheme, host
-}
-
-func (t *netTransport) secure() bool { return t.encrypted }
+// target implements Transport.
+func (t *netTransport) target() (network, address string) { return t.network, t.address }
 
 // CloseIdle implements Transport.
 func (t *netTransport) CloseIdle() {
@@ -214,7 +219,4 @@ func (t *netTransport) CloseIdle() {
 	}
 }
 
-var (
-	_ Transport    = (*netTransport)(nil)
-	_ tlsTransport = (*netTransport)(nil)
-)
+var _ Transport = (*netTransport)(nil)

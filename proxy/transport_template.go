@@ -3,13 +3,13 @@ package proxy
 import (
 	"container/list"
 	"fmt"
-	"net/http"
 	"strings"
 	"sync"
 
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-loadbalance/caddy-loadbalance/config"
+	"github.com/caddy-loadbalance/caddy-loadbalance/pool"
 )
 
 // maxTemplateTransports is how many resolved addresses of one template keep
@@ -39,7 +39,7 @@ func newTemplateTransport(maker *transports, template config.Address) *templateT
 // resolve returns the transport to the address that the template is for one
 // request. Values are put in as they are: a placeholder in a client's value is
 // just text, and text that would make it another kind of address is refused.
-func (t *templateTransport) resolve(repl *caddy.Replacer) (*resolved, error) {
+func (t *templateTransport) resolve(repl *caddy.Replacer) (Transport, error) {
 	addr, err := t.expand(repl)
 	if err != nil {
 		return nil, fmt.Errorf("address %q: %w", t.template.String(), err)
@@ -48,7 +48,7 @@ func (t *templateTransport) resolve(repl *caddy.Replacer) (*resolved, error) {
 	defer t.mu.Unlock()
 	if e := t.byAddr[addr]; e != nil {
 		t.recent.MoveToFront(e)
-		return e.Value.(*resolved), nil
+		return e.Value.(*resolved).Transport, nil
 	}
 	if t.recent.Len() >= maxTemplateTransports {
 		oldest := t.recent.Remove(t.recent.Back()).(*resolved)
@@ -57,7 +57,7 @@ func (t *templateTransport) resolve(repl *caddy.Replacer) (*resolved, error) {
 	}
 	r := &resolved{addr: addr, Transport: t.maker.New(addr).(Transport)}
 	t.byAddr[addr] = t.recent.PushFront(r)
-	return r, nil
+	return r.Transport, nil
 }
 
 func (t *templateTransport) expand(repl *caddy.Replacer) (config.Address, error) {
@@ -102,20 +102,7 @@ func expandStrictly(repl *caddy.Replacer, s string) (string, error) {
 	return repl.ReplaceOrErr(s, true, true)
 }
 
-// RoundTrip implements Transport. Requests go through what resolve returns.
-func (t *templateTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-	if !ok {
-		return nil, &connectError{fmt.Errorf("address %q: the request has no placeholders", t.template.String())}
-	}
-	to, err := t.resolve(repl)
-	if err != nil {
-		return nil, &connectError{err}
-	}
-	return to.RoundTrip(r)
-}
-
-// CloseIdle implements Transport.
+// CloseIdle implements pool.Transport.
 func (t *templateTransport) CloseIdle() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -124,4 +111,4 @@ func (t *templateTransport) CloseIdle() {
 	}
 }
 
-var _ Transport = (*templateTransport)(nil)
+var _ pool.Transport = (*templateTransport)(nil)

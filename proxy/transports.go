@@ -18,19 +18,6 @@ import (
 	"github.com/caddy-loadbalance/caddy-loadbalance/pool"
 )
 
-// Transport carries requests to one backend.
-type Transport interface {
-	pool.Transport
-
-	// RoundTrip sends the request and returns the response once its head is
-	// there. The request's URL needs a path and query only. The error of a
-	// request that never left this machine is a *connectError.
-	RoundTrip(*http.Request) (*http.Response, error)
-}
-
-// tlsTransport is a Transport that knows whether it encrypts.
-type tlsTransport interface{ secure() bool }
-
 type proxyFunc func(*http.Request) (*url.URL, error)
 
 // transports makes the transports of a pool. It holds nothing of the config's
@@ -41,6 +28,7 @@ type transports struct {
 	tls     *tls.Config
 	forward proxyFunc // nil: never through a forward proxy
 	dialer  *dialer
+	sweeper *sweeper // of idle connections of the HTTP/1.1 transport
 }
 
 // NewTransports makes the maker of transports that cfg describes; nil means
@@ -57,6 +45,7 @@ func NewTransports(ctx caddy.Context, cfg *config.Transport) (pool.Transports, e
 	if t.dialer, err = newDialer(&t.cfg); err != nil {
 		return nil, err
 	}
+	t.sweeper = newSweeper(t.cfg.KeepAlive)
 	if t.forward, err = loadForwardProxy(ctx, t.cfg); err != nil {
 		return nil, err
 	}
@@ -84,7 +73,32 @@ func (t *transports) New(addr config.Address) pool.Transport {
 	if t.http3() && !addr.IsUnix() {
 		return newHTTP3Transport(t, addr)
 	}
+	if t.covered(addr) {
+		return newHTTP1Transport(t, addr)
+	}
 	return newNetTransport(t, addr)
+}
+
+// covered reports whether the backend is for the HTTP/1.1 transport. Like all
+// that follows from address and options it is decided once, not by requests.
+func (t *transports) covered(addr config.Address) bool {
+	cfg := &t.cfg
+	return canLookIntoSockets && !t.encrypts(addr) && !t.unencryptedHTTP2(addr) &&
+		cfg.ProxyProtocol == "" && cfg.MaxConnsPerHost == 0 && (cfg.Compression == nil || !*cfg.Compression) &&
+		(addr.IsUnix() || t.direct(addr))
+}
+
+// direct reports whether no forward proxy is between here and the backend. A
+// module that was configured to name one may decide anew for each request.
+func (t *transports) direct(addr config.Address) bool {
+	if t.forward == nil {
+		return true
+	}
+	if t.cfg.ForwardProxyURL != "" || len(t.cfg.NetworkProxyRaw) > 0 {
+		return false
+	}
+	via, err := t.forward(&http.Request{URL: &url.URL{Scheme: "http", Host: addr.HostPort()}})
+	return via == nil && err == nil
 }
 
 // Equal implements pool.Transports.

@@ -1,0 +1,139 @@
+package proxy
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"time"
+)
+
+// errWaited is the error of a read that has waited for as long as it was
+// allowed to, with nothing wrong.
+var errWaited = errors.New("nothing has come yet")
+
+var errNoResponse = errors.New("backend has closed the connection without a response")
+
+// fill reads more of what the backend sends into the buffer. If wait is not 0
+// it gives up after that time with errWaited.
+func (h *http1Exchange) fill(wait time.Duration) error {
+	waiting := h.limitRead(wait)
+	if h.r == h.w {
+		h.r, h.w = 0, 0
+	}
+	n, err := h.conn.Read(h.buf[h.w:])
+	if n > 0 {
+		h.w += n
+		h.got = true
+		return nil
+	}
+	switch {
+	case waiting && errors.Is(err, os.ErrDeadlineExceeded):
+		return errWaited
+	case err == io.EOF:
+		return err
+	case err == nil:
+		return io.ErrNoProgress
+	}
+	return &exchangeError{"reading response", err}
+}
+
+// limitRead sets how long the next read may take. It reports whether that is
+// wait.
+func (h *http1Exchange) limitRead(wait time.Duration) bool {
+	if h.upload != nil {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+	}
+	limit, waiting := wait, wait > 0
+	if d := h.t.dialer.readTimeout; d > 0 && (limit == 0 || d < limit) {
+		limit, waiting = d, false
+	}
+	if !h.headDone && !h.headBy.IsZero() {
+		if d := max(time.Until(h.headBy), 1); limit == 0 || d < limit {
+			limit, waiting = d, false
+		}
+	}
+	h.conn.limitRead(limit)
+	return waiting
+}
+
+// readHead reads until the buffer begins with a whole head, and returns it.
+func (h *http1Exchange) readHead() ([]byte, error) {
+	for scanned := h.r; ; {
+		end, err := h.headEnd(scanned)
+		if err != nil {
+			return nil, err
+		}
+		if end > 0 {
+			return h.buf[h.r:end], nil
+		}
+		scanned = h.w
+		if h.r > 0 || h.w == len(h.buf) {
+			scanned -= h.r
+			h.makeRoom()
+		}
+		if err := h.fillHead(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// headEnd returns where the head ends, 0 if it is not complete. Lines were
+// looked at up to scanned.
+func (h *http1Exchange) headEnd(scanned int) (int, error) {
+	const proto = "HTTP/1."
+	if n := min(h.w-h.r, len(proto)); string(h.buf[h.r:h.r+n]) != proto[:n] {
+		return 0, malformed("begins with %.16q", h.buf[h.r:h.w])
+	}
+	for at := scanned; ; at++ {
+		i := bytes.IndexByte(h.buf[at:h.w], '\n')
+		if i < 0 {
+			break
+		}
+		if at += i; h.heads+at-h.r >= h.t.dialer.maxHead {
+			break
+		}
+		if at == h.r || h.buf[at-1] != '\r' {
+			return 0, malformed("line ends in a bare LF")
+		}
+		if at >= h.r+3 && h.buf[at-2] == '\n' {
+			return at + 1, nil
+		}
+	}
+	if h.heads+h.w-h.r > h.t.dialer.maxHead {
+		return 0, malformed("head is longer than %d bytes", h.t.dialer.maxHead)
+	}
+	return 0, nil
+}
+
+// fillHead reads more of a head. The body of the request is sent when the
+// backend has been silent for long enough to its announcement.
+func (h *http1Exchange) fillHead() error {
+	var wait time.Duration
+	if h.waiting {
+		wait = h.t.continueTimeout
+	}
+	err := h.fill(wait)
+	switch {
+	case err == errWaited:
+		h.beginUpload()
+		return nil
+	case err == io.EOF && !h.got:
+		return &exchangeError{"reading response", errNoResponse}
+	case err == io.EOF:
+		return &exchangeError{"reading response", io.ErrUnexpectedEOF}
+	}
+	return err
+}
+
+// makeRoom moves what was received to the beginning of a buffer that has room
+// for more.
+func (h *http1Exchange) makeRoom() {
+	to := h.buf
+	if h.r == 0 {
+		to = make([]byte, 2*len(h.buf))
+	}
+	h.w = copy(to, h.buf[h.r:h.w])
+	h.r, h.buf = 0, to
+}

@@ -1,0 +1,157 @@
+package proxy
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/net/http/httpguts"
+)
+
+// sendRequest sends the request, or begins to.
+func (h *http1Exchange) sendRequest() error {
+	head, err := h.appendHead(h.buf[:0])
+	if err != nil {
+		return err
+	}
+	if h.a.body != nil {
+		return h.sendBody(head)
+	}
+	if limit := h.t.headerTimeout; limit > 0 {
+		h.headBy = time.Now().Add(limit)
+	}
+	h.wrote = true
+	return h.write(h.conn, head)
+}
+
+// appendHead appends the head of the request. Where nothing special is to be
+// done it is made of the client's header as it is, in one pass.
+func (h *http1Exchange) appendHead(b []byte) ([]byte, error) {
+	a := h.a
+	b = append(b, a.method...)
+	b = append(b, ' ')
+	b = append(b, a.path...)
+	b = append(b, " HTTP/1.1\r\nHost: "...)
+	host := a.r.Host
+	if a.out != nil {
+		host = a.out.Host
+	}
+	if host == "" {
+		host = h.t.host
+	}
+	b = append(b, host...)
+	b = append(b, "\r\n"...)
+	if a.out != nil {
+		b = appendPrepared(b, a.out.Header)
+	} else {
+		var err error
+		if b, err = h.appendPlain(b); err != nil {
+			return nil, err
+		}
+	}
+	return append(h.appendFraming(b), "\r\n"...), nil
+}
+
+// appendPrepared appends a header that was made for the backend.
+func appendPrepared(b []byte, header http.Header) []byte {
+	for name, values := range header {
+		switch name {
+		case "Host", "Content-Length", "Transfer-Encoding", "Trailer":
+			continue
+		case "User-Agent":
+			if len(values) == 1 && values[0] == "" {
+				continue
+			}
+		}
+		for _, value := range values {
+			b = appendField(b, name, value)
+		}
+	}
+	return b
+}
+
+// appendPlain appends the client's header with what every request needs: less
+// what concerns the client's connection alone, and with what the backend is
+// told of the client.
+func (h *http1Exchange) appendPlain(b []byte) ([]byte, error) {
+	a := h.a
+	connection := a.r.Header["Connection"]
+	named := len(connection) > 0 && !onlyKeepAlive(connection)
+	for name, values := range a.r.Header {
+		switch name {
+		case "Connection", "Keep-Alive", "Proxy-Connection", "Transfer-Encoding", "Upgrade", "Trailer", "Te",
+			"Http2-Settings", "Proxy-Authenticate", "Proxy-Authorization", "Alt-Svc",
+			"Host", "Content-Length", "Expect", forwardedFor, forwardedProto, forwardedHost, ":protocol":
+			continue
+		}
+		if named && !unstrippable(name) && httpguts.HeaderValuesContainsToken(connection, name) {
+			continue
+		}
+		if !httpguts.ValidHeaderFieldName(name) {
+			return nil, &requestError{badRequest("header name %.64q is not valid", name)}
+		}
+		for _, value := range values {
+			if !httpguts.ValidHeaderFieldValue(value) {
+				return nil, &requestError{badRequest("value of header %q is not valid", name)}
+			}
+			b = appendField(b, name, value)
+		}
+	}
+	if te := a.r.Header["Te"]; len(te) > 0 && httpguts.HeaderValuesContainsToken(te, "trailers") {
+		b = append(b, "Te: trailers\r\n"...)
+	}
+	if a.expect {
+		for _, value := range a.r.Header["Expect"] {
+			b = appendField(b, "Expect", value)
+		}
+	}
+	f := a.proxy.forwarded(a.r.Header, a.r)
+	for _, field := range [...]struct{ name, value string }{{forwardedFor, f.from}, {forwardedProto, f.proto}, {forwardedHost, f.host}} {
+		if field.value != "" {
+			if !httpguts.ValidHeaderFieldValue(field.value) {
+				return nil, &requestError{badRequest("value of header %q is not valid", field.name)}
+			}
+			b = appendField(b, field.name, field.value)
+		}
+	}
+	return appendField(b, "Via", via(a.r.Proto, a.r.ProtoMajor, a.r.ProtoMinor)), nil
+}
+
+// onlyKeepAlive reports whether Connection says nothing else, as it usually
+// does where it is there at all.
+func onlyKeepAlive(values []string) bool {
+	return len(values) == 1 && (strings.EqualFold(values[0], "keep-alive") || strings.EqualFold(values[0], "close"))
+}
+
+// appendFraming appends the fields that say where the request's body ends.
+func (h *http1Exchange) appendFraming(b []byte) []byte {
+	a := h.a
+	switch {
+	case a.body == nil:
+		if a.method == http.MethodPost || a.method == http.MethodPut || a.method == http.MethodPatch {
+			b = append(b, "Content-Length: 0\r\n"...)
+		}
+	case a.length >= 0:
+		b = append(b, "Content-Length: "...)
+		b = strconv.AppendInt(b, a.length, 10)
+		b = append(b, "\r\n"...)
+	default:
+		b = append(b, "Transfer-Encoding: chunked\r\n"...)
+		if len(a.trailer) > 0 {
+			names := make([]string, 0, len(a.trailer))
+			for name := range a.trailer {
+				names = append(names, name)
+			}
+			b = appendField(b, "Trailer", strings.Join(names, ", "))
+		}
+	}
+	return b
+}
+
+func appendField(b []byte, name, value string) []byte {
+	b = append(b, name...)
+	b = append(b, ": "...)
+	b = append(b, value...)
+	return append(b, "\r\n"...)
+}

@@ -1,0 +1,222 @@
+package proxy
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"golang.org/x/net/http/httpguts"
+)
+
+const (
+	// headPatience is how long the head of a request waits for the first bytes
+	// of its body, to go out together with them.
+	headPatience = 2 * time.Millisecond
+	// uploadPatience is how long a response that is complete waits for the
+	// last bytes of its request to have been written.
+	uploadPatience = 50 * time.Millisecond
+	// chunkHead is the room for the size of a chunk: as many digits as a
+	// buffer needs, and CRLF.
+	chunkHead = 6
+)
+
+// upload sends the body of a request. It has a goroutine of its own, as a
+// backend may answer before it has seen the whole body, and two may talk both
+// ways at once.
+type upload struct {
+	h    *http1Exchange
+	conn *http1Conn
+	body *attemptBody
+	done chan struct{}
+
+	mu    sync.Mutex
+	head  []byte      // not sent yet; nil: it was
+	timer *time.Timer // sends it alone
+	err   error       // of writing it
+	whole bool        // the request was written to its end
+}
+
+// sendBody sends a request that has a body.
+func (h *http1Exchange) sendBody(head []byte) error {
+	trailer := make(http.Header)
+	maps.Copy(trailer, h.a.trailer)
+	h.upload = &upload{h: h, conn: h.conn, body: newAttemptBody(h.a.body, nil, trailer), done: make(chan struct{})}
+	h.wrote = true
+	if h.a.expect {
+		h.waiting = true
+		return h.write(h.conn, head)
+	}
+	// the head is needed for longer than the buffer, which is the response's
+	h.upload.head = bytes.Clone(head)
+	h.upload.timer = time.AfterFunc(headPatience, h.upload.sendHead)
+	h.beginUpload()
+	return nil
+}
+
+// beginUpload starts to send the body.
+func (h *http1Exchange) beginUpload() {
+	h.waiting = false
+	go h.upload.run()
+}
+
+// sendHead sends the head alone.
+func (u *upload) sendHead() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.head != nil {
+		u.err = u.h.write(u.conn, u.head)
+		u.head = nil
+	}
+}
+
+// takeHead returns the head if it is still to be sent, together with what
+// comes next.
+func (u *upload) takeHead() ([]byte, error) {
+	if u.timer != nil {
+		u.timer.Stop()
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	head := u.head
+	u.head = nil
+	return head, u.err
+}
+
+func (u *upload) run() {
+	defer close(u.done)
+	mem := http1Buffers.Get().(*[http1BufferSize]byte)
+	defer http1Buffers.Put(mem)
+	err := u.send(mem[:])
+	if u.timer != nil {
+		u.timer.Stop()
+		_, _ = u.takeHead() // waits for sendHead, which must not write any more
+	}
+	var failed *exchangeError
+	switch {
+	case err == nil:
+		u.mu.Lock()
+		u.whole = true
+		u.mu.Unlock()
+		u.h.requestWritten(u.conn)
+	case errors.As(err, &failed):
+		// the backend may have answered before it stopped reading
+		u.h.requestWritten(u.conn)
+	default:
+		// what the backend has got must not look complete
+		_ = u.conn.Close()
+	}
+}
+
+// send sends the body, and the head in front of it.
+func (u *upload) send(buf []byte) error {
+	left := u.h.a.length
+	chunked := left < 0
+	var space [chunkHead]byte
+	for first := true; ; first = false {
+		room := buf[chunkHead : len(buf)-2]
+		if !chunked && int64(len(room)) > left {
+			room = room[:left]
+		}
+		n, rerr := 0, error(nil)
+		if len(room) > 0 {
+			n, rerr = u.body.Read(room)
+		}
+		ended := rerr == io.EOF
+		if rerr != nil && !ended {
+			return rerr
+		}
+		piece := room[:n]
+		if chunked && n > 0 {
+			size := append(strconv.AppendInt(space[:0], int64(n), 16), "\r\n"...)
+			start := chunkHead - len(size)
+			copy(buf[start:], size)
+			piece = append(buf[start:chunkHead+n], "\r\n"...)
+		}
+		left -= int64(n)
+		if chunked && ended {
+			piece = u.appendEnd(piece)
+		}
+		if first {
+			head, err := u.takeHead()
+			if err != nil {
+				return err
+			}
+			if head != nil {
+				piece = append(head, piece...)
+			}
+		}
+		if len(piece) > 0 {
+			if err := u.h.write(u.conn, piece); err != nil {
+				return err
+			}
+		}
+		switch {
+		case ended && !chunked && left > 0:
+			return io.ErrUnexpectedEOF
+		case ended, !chunked && left == 0:
+			return nil
+		}
+	}
+}
+
+// appendEnd appends the last chunk and the trailer.
+func (u *upload) appendEnd(b []byte) []byte {
+	b = append(b, "0\r\n"...)
+	for name, values := range u.body.trailer {
+		for _, value := range values {
+			if httpguts.ValidHeaderFieldValue(value) {
+				b = appendField(b, name, value)
+			}
+		}
+	}
+	return append(b, "\r\n"...)
+}
+
+// requestWritten says that the backend has all that it will get, and may take
+// only so much longer to answer.
+func (h *http1Exchange) requestWritten(conn *http1Conn) {
+	limit := h.t.headerTimeout
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.headDone || limit == 0 {
+		return
+	}
+	h.headBy = time.Now().Add(limit)
+	if r := h.t.dialer.readTimeout; r == 0 || limit < r {
+		conn.limitRead(limit) // the read that goes on now, too
+	}
+}
+
+// uploaded reports whether the request was written whole. If only its end is
+// still on the way that is waited for.
+func (h *http1Exchange) uploaded() bool {
+	u := h.upload
+	if u == nil {
+		return true
+	}
+	if h.waiting {
+		return false
+	}
+	select {
+	case <-u.done:
+	default:
+		if !h.a.body.complete() {
+			return false
+		}
+		timer := time.NewTimer(uploadPatience)
+		defer timer.Stop()
+		select {
+		case <-u.done:
+		case <-timer.C:
+			return false
+		}
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.whole
+}
