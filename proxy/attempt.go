@@ -99,7 +99,11 @@ func (a *attempt) stale() bool {
 
 // answer deals with the response.
 func (a *attempt) answer(res *http.Response) *failure {
-	if err := a.checkSwitch(res); err != nil {
+	err := checkResponse(res)
+	if err == nil {
+		err = a.checkSwitch(res)
+	}
+	if err != nil {
 		_ = res.Body.Close()
 		a.m.Observe(pool.Outcome{Verdict: pool.Failed, Status: res.StatusCode, Latency: a.latency, Err: err})
 		return &failure{err: err, status: http.StatusBadGateway, verdict: pool.Failed, sent: true}
@@ -110,7 +114,7 @@ func (a *attempt) answer(res *http.Response) *failure {
 	}
 	if a.retriesResponse() {
 		_ = res.Body.Close()
-		err := fmt.Errorf("response with status %d is to be retried", res.StatusCode)
+		err = fmt.Errorf("response with status %d is to be retried", res.StatusCode)
 		return &failure{err: err, status: res.StatusCode, verdict: pool.Answered, sent: true, match: true}
 	}
 	return a.respond(res)

@@ -46,6 +46,9 @@ func (i *interimWriter) write(status int, header textproto.MIMEHeader) error {
 	if i.count > maxInterim || i.bytes > maxInterimBytes {
 		return malformed("too many interim responses")
 	}
+	if status == http.StatusSwitchingProtocols {
+		return malformed("status 101 in HTTP/2") // in HTTP/1.1 it is no interim response
+	}
 	if i.stopped || status == http.StatusContinue || !i.a.r.ProtoAtLeast(1, 1) {
 		return nil
 	}

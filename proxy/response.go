@@ -39,7 +39,7 @@ func (a *attempt) respond(res *http.Response) *failure {
 	}
 	a.copyHeader(res)
 	a.w.WriteHeader(res.StatusCode)
-	if res.Body != http.NoBody {
+	if bodyAllowed(a.out, res) {
 		if err := a.copyBody(body, a.flushInterval(res, incremental)); err != nil {
 			a.abort(err)
 		}
@@ -178,13 +178,7 @@ func bufferedBody(body io.Reader, limit int64) io.Reader {
 	return io.MultiReader(ahead, body)
 }
 
-// hasContent reports whether the response to r has a body.
+// hasContent reports whether the response to r has a body that matters.
 func hasContent(r *http.Request, res *http.Response) bool {
-	switch {
-	case r.Method == http.MethodHead, res.ContentLength == 0, res.Body == http.NoBody:
-		return false
-	case res.StatusCode == http.StatusNoContent, res.StatusCode == http.StatusResetContent, res.StatusCode == http.StatusNotModified:
-		return false
-	}
-	return true
+	return bodyAllowed(r, res) && res.ContentLength != 0 && res.StatusCode != http.StatusResetContent
 }
