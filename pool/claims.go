@@ -102,7 +102,7 @@ func (p *Pool) useTransports(maker Transports) {
 			return
 		}
 	}
-	p.transports = &transportSet{maker: maker, made: make(map[*Backend]Transport)}
+	p.transports = newTransportSet(maker)
 }
 
 func same(a, b Transports) bool {
