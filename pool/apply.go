@@ -43,6 +43,7 @@ func (p *Pool) apply(specs []Spec, late bool, by string) {
 	p.publish(now)
 	p.watchAll()
 	if len(p.claims) <= 1 {
+		p.forgetChanges()
 		p.closeParked()
 	}
 }

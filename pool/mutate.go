@@ -51,7 +51,7 @@ func (p *Pool) Replace(specs []Spec, opt Options) error {
 func (p *Pool) change(opt Options, fn func(*mutation) error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed || (len(p.claims) == 0 && p.revision == 0) {
+	if len(p.claims) == 0 { // nobody would get to see it
 		return &Error{Code: CodeUnknownPool, Message: fmt.Sprintf("pool %q is not in service", p.name)}
 	}
 	if opt.IfMatch != nil && *opt.IfMatch != p.revision {
@@ -64,10 +64,8 @@ func (p *Pool) change(opt Options, fn func(*mutation) error) error {
 	if err := p.checkChange(m.result(), opt.Force); err != nil {
 		return err
 	}
-	changed := m.edit.done()
-	specs, _ := changed.merge(p.def.Backends, p.discovered)
-	p.changes = changed
-	p.apply(specs, true, opt.By)
+	p.changes = m.edit.done()
+	p.apply(p.merge(), true, opt.By)
 	return nil
 }
 
