@@ -29,7 +29,7 @@ func (p *parser) finish() error {
 	if len(p.cfg.Backends) == 0 && p.cfg.DynamicRaw == nil && p.cfg.Pool == "" {
 		return errorAt(p.start, "no backends: expecting addresses, dynamic, or the name of a pool")
 	}
-	for _, check := range []func() error{p.checkPlainHTTP, p.checkProbes, p.checkPassive} {
+	for _, check := range []func() error{p.checkSchemes, p.checkProbes, p.checkPassive} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -40,14 +40,12 @@ func (p *parser) finish() error {
 	return nil
 }
 
-// checkPlainHTTP refuses http:// for a backend that TLS would be spoken to.
-func (p *parser) checkPlainHTTP() error {
-	if p.cfg.Transport == nil || p.cfg.Transport.TLS == nil {
-		return nil
-	}
-	for _, b := range p.plainHTTP {
-		if !slices.Contains(p.cfg.Transport.TLS.ExceptPorts, b.address.Port) {
-			return errorAt(b.at, "backend %q: scheme http:// but the transport is configured for TLS", b.address)
+// checkSchemes refuses, for instance, http:// for a backend that TLS would be
+// spoken to.
+func (p *parser) checkSchemes() error {
+	for _, b := range p.written {
+		if err := p.cfg.Transport.CheckScheme(b.text, b.address); err != nil {
+			return errorAt(b.at, "%w", err)
 		}
 	}
 	return nil
