@@ -61,8 +61,10 @@ func (p *parser) checkProbes() error {
 			return errorAt(at, "health_initial down: nothing would ever bring backends up with health_interval off (%s)", place(p.seen["health_interval"]))
 		}
 	}
+	pool.implyRequest()
 	anyURI := pool.settings.URI != ""
 	for _, backend := range p.probes {
+		backend.implyRequest()
 		anyURI = anyURI || backend.settings.URI != ""
 	}
 	if err := pool.check(pool, anyURI); err != nil {
@@ -74,6 +76,17 @@ func (p *parser) checkProbes() error {
 		}
 	}
 	return nil
+}
+
+// implyRequest makes the probe of a health_port a request for / if other options
+// are about a request. To reverse_proxy, that is what a port alone means.
+func (s probeScope) implyRequest() {
+	if s.settings.Port == 0 || s.settings.URI != "" {
+		return
+	}
+	if slices.ContainsFunc(httpProbe, func(name string) bool { _, set := s.set[name]; return set }) {
+		s.settings.URI = "/"
+	}
 }
 
 // check refuses options without effect: any beside `health_interval off`, and

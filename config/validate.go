@@ -89,8 +89,12 @@ func (h *Handler) activeHealth() *ActiveHealth {
 
 // Validate checks the backend's fields and returns its parsed address.
 func (b *Backend) Validate() (Address, error) {
-	addr, err := ParseAddress(ReplaceGlobal(b.Address))
+	text := ReplaceGlobal(b.Address)
+	addr, err := ParseAddress(text)
 	if err != nil {
+		if text != b.Address { // say whose value is wrong
+			err = fmt.Errorf("backend %q: %w", b.Address, err)
+		}
 		return Address{}, err
 	}
 	if b.ID != "" {

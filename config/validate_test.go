@@ -53,11 +53,12 @@ func TestInvalid(t *testing.T) {
 	}
 	long := strings.Repeat("x", MaxLabelLen+1)
 	for cfg, want := range map[string]string{
-		`{}`:                                   "no backends, and no pool to refer to",
-		`{"pool": "a b"}`:                      "pool name",
-		`{"backends": [{}]}`:                   "empty",
-		`{"backends": [{"address": "a:"}]}`:    "missing port",
-		`{"backends": [{"address": "a:1-2"}]}`: "port range not allowed here",
+		`{}`:                                "no backends, and no pool to refer to",
+		`{"pool": "a b"}`:                   "pool name",
+		`{"backends": [{}]}`:                "empty",
+		`{"backends": [{"address": "a:"}]}`: "missing port",
+		`{"backends": [{"address": "{env.LB_TEST_UNSET}:"}]}`:                        `backend "{env.LB_TEST_UNSET}:": address ":": missing port`,
+		`{"backends": [{"address": "a:1-2"}]}`:                                       "port range not allowed here",
 		`{"backends": [{"address": "a"}, {"address": "http://A:80/"}]}`:              `address a:80 is already taken by backend "a"`,
 		`{"backends": [{"address": "a", "id": "x"}, {"address": "b", "id": "x"}]}`:   `id x is already taken by backend "a"`,
 		`{"backends": [{"address": "a"}, {"address": "b", "id": "a:80"}]}`:           `id a:80 is already taken`,
