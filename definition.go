@@ -40,7 +40,7 @@ func (h *Handler) definition(ctx caddy.Context, app *App) (*pool.Definition, dis
 	if def.Backends, err = h.specs(policy); err != nil {
 		return nil, nil, err
 	}
-	if def.Transports, err = proxy.NewTransports(ctx, h.Transport); err != nil {
+	if def.Transports, err = proxy.NewTransports(ctx, h.Transport.WithImpliedTLS()); err != nil {
 		return nil, nil, fmt.Errorf("transport: %w", err)
 	}
 	source, key, err := h.source(ctx)

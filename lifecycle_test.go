@@ -142,6 +142,8 @@ func (s steady) check(t *testing.T) {
 	for _, m := range s.snapshot.Members {
 		if now := s.p.Snapshot().Find(m.ID()); now == nil || now.Backend != m.Backend || now.Transport != m.Transport {
 			t.Errorf("backend %s, or its connections, are not what they were", m.ID())
+		} else if now.Weight != m.Weight {
+			t.Errorf("backend %s has the weight %d, want %d", m.ID(), now.Weight, m.Weight)
 		}
 	}
 }
@@ -223,8 +225,13 @@ func TestReloadFailsAfterOurStart(t *testing.T) {
 	port := testPort(t)
 	a := namedBackend(t, "a")
 	running := fmt.Sprintf(`{"handler": "load_balance", "pool": "api", "backends": [{"id": "a", "address": %q}]}`, a)
-	changed := `{"handler": "load_balance", "pool": "api", "transport": {"dial_timeout": "1s"}, "backends": [{"id": "new", "address": "127.0.0.1:1"}]}`
+	changed := fmt.Sprintf(`{"handler": "load_balance", "pool": "api", "transport": {"dial_timeout": "1s"},
+		"backends": [{"id": "a", "address": %q, "weight": 2}, {"id": "new", "address": "127.0.0.1:1"}]}`, a)
 	load(t, testConfig(t, port, false, running))
+	weight := 7
+	if err := lookup(t, "api").Patch("a", pool.Patch{Weight: &weight}, pool.Options{}); err != nil {
+		t.Fatal(err)
+	}
 	want := steady{lookup(t, "api"), lookup(t, "api").Snapshot()}
 	if got := get(t, port, "/0"); got != "a" {
 		t.Fatalf("answer %q", got)

@@ -2,7 +2,6 @@ package caddyfile
 
 import (
 	"cmp"
-	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -29,8 +28,10 @@ var backendTable = merge(probeTable, table{
 // sourceNamespace is that of the modules which discover backends.
 const sourceNamespace = "http.handlers.load_balance.sources"
 
-// plainBackend is a backend that was written as http://, which excludes TLS.
-type plainBackend struct {
+// writtenBackend is a backend as it was written: its address does not tell
+// http:// from no scheme at all.
+type writtenBackend struct {
+	text    string
 	address config.Address
 	at      caddyfile.Token
 }
@@ -83,9 +84,7 @@ func (p *parser) parseAddresses(s string) ([]config.Address, error) {
 			return nil, p.d.Errf("backend %q is already given (%s); a weight gives it more requests", a, place(first))
 		}
 		p.addresses[a] = p.d.Token()
-		if strings.HasPrefix(strings.ToLower(s), "http://") {
-			p.plainHTTP = append(p.plainHTTP, plainBackend{a, p.d.Token()})
-		}
+		p.written = append(p.written, writtenBackend{s, a, p.d.Token()})
 	}
 	return addrs, nil
 }

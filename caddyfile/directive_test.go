@@ -131,6 +131,22 @@ func TestSubdirectives(t *testing.T) {
 	}
 }
 
+// A port is probed by a request for / if there is more to say of a request.
+func TestHealthPort(t *testing.T) {
+	for block, want := range map[string]string{
+		"health_port 81":                                     `{"port":81}`,
+		"health_port 81\n health_fails 2":                    `{"port":81,"fails":2}`,
+		"health_port 81\n health_status 200":                 `{"port":81,"uri":"/","expect_status":[200]}`,
+		"health_headers {\n A b\n}\n health_port 81":         `{"port":81,"uri":"/","headers":{"A":["b"]}}`,
+		"health_port 81\n health_status 200\n health_uri /x": `{"port":81,"uri":"/x","expect_status":[200]}`,
+	} {
+		got := unmarshal(t, "load_balance a:1 {\n "+block+"\n}")
+		expectJSON(t, got, `{"backends":[{"address":"a:1"}],"health_checks":{"active":`+want+`}}`)
+		got = unmarshal(t, "load_balance {\n backend a:1 {\n "+block+"\n}\n}")
+		expectJSON(t, got, `{"backends":[{"address":"a:1","health":`+want+`}]}`)
+	}
+}
+
 // Options of HTTP probes are tried together with what makes the probe one.
 func TestHTTPProbe(t *testing.T) {
 	for line, want := range map[string]string{

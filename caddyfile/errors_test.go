@@ -122,7 +122,8 @@ var blockErrors = []struct{ block, want string }{
 	{"transport http {\n\tforward_proxy_url http://a\n\tnetwork_proxy none\n}", `network_proxy does not go together with forward_proxy_url (Testfile:3), at Testfile:4`},
 	{"transport http {\n\tkeepalive off\n\tkeepalive_idle_conns 5\n}", `keepalive_idle_conns has no effect with keepalive off (Testfile:3), at Testfile:4`},
 	{"transport http {\n\tcompression fast\n}", `compression: bad value "fast": expecting on or off, at Testfile:3`},
-	{"to http://b\n transport http {\n\ttls\n}", `backend "b:80": scheme http:// but the transport is configured for TLS, at Testfile:2`},
+	{"to h2c://b\n transport http {\n\tversions 3\n}", `backend "h2c://b" cannot be spoken to over HTTP/3, which is the transport's version, at Testfile:2`},
+	{"to http://b\n transport http {\n\ttls\n}", `backend "http://b": scheme http:// but the transport is configured for TLS, at Testfile:2`},
 
 	{"handle_response {\n}", `handle_response is not supported; use the intercept directive around load_balance, at Testfile:2`},
 	{"replace_status 400", `replace_status is not supported; use the intercept directive around load_balance, at Testfile:2`},

@@ -29,7 +29,7 @@ func (p *parser) finish() error {
 	if len(p.cfg.Backends) == 0 && p.cfg.DynamicRaw == nil && p.cfg.Pool == "" {
 		return errorAt(p.start, "no backends: expecting addresses, dynamic, or the name of a pool")
 	}
-	for _, check := range []func() error{p.checkPlainHTTP, p.checkProbes, p.checkPassive} {
+	for _, check := range []func() error{p.checkSchemes, p.checkProbes, p.checkPassive} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -40,14 +40,12 @@ func (p *parser) finish() error {
 	return nil
 }
 
-// checkPlainHTTP refuses http:// for a backend that TLS would be spoken to.
-func (p *parser) checkPlainHTTP() error {
-	if p.cfg.Transport == nil || p.cfg.Transport.TLS == nil {
-		return nil
-	}
-	for _, b := range p.plainHTTP {
-		if !slices.Contains(p.cfg.Transport.TLS.ExceptPorts, b.address.Port) {
-			return errorAt(b.at, "backend %q: scheme http:// but the transport is configured for TLS", b.address)
+// checkSchemes refuses, for instance, http:// for a backend that TLS would be
+// spoken to.
+func (p *parser) checkSchemes() error {
+	for _, b := range p.written {
+		if err := p.cfg.Transport.CheckScheme(b.text, b.address); err != nil {
+			return errorAt(b.at, "%w", err)
 		}
 	}
 	return nil
@@ -63,8 +61,10 @@ func (p *parser) checkProbes() error {
 			return errorAt(at, "health_initial down: nothing would ever bring backends up with health_interval off (%s)", place(p.seen["health_interval"]))
 		}
 	}
+	pool.implyRequest()
 	anyURI := pool.settings.URI != ""
 	for _, backend := range p.probes {
+		backend.implyRequest()
 		anyURI = anyURI || backend.settings.URI != ""
 	}
 	if err := pool.check(pool, anyURI); err != nil {
@@ -76,6 +76,17 @@ func (p *parser) checkProbes() error {
 		}
 	}
 	return nil
+}
+
+// implyRequest makes the probe of a health_port a request for / if other options
+// are about a request. To reverse_proxy, that is what a port alone means.
+func (s probeScope) implyRequest() {
+	if s.settings.Port == 0 || s.settings.URI != "" {
+		return
+	}
+	if slices.ContainsFunc(httpProbe, func(name string) bool { _, set := s.set[name]; return set }) {
+		s.settings.URI = "/"
+	}
 }
 
 // check refuses options without effect: any beside `health_interval off`, and

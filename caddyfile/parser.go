@@ -35,8 +35,8 @@ type parser struct {
 
 	addresses map[config.Address]caddyfile.Token
 	ids       map[string]caddyfile.Token
-	plainHTTP []plainBackend // backends written as http://
-	probes    []probeScope   // the backends that have health settings
+	written   []writtenBackend
+	probes    []probeScope // the backends that have health settings
 }
 
 func newParser(d *caddyfile.Dispenser) *parser {

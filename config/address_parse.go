@@ -89,11 +89,12 @@ func parseNetwork(prefix, rest string) (Address, error) {
 		if err != nil {
 			return Address{}, err
 		}
-		if network != "tcp" {
-			a.Network = network
-		}
-		if ip, isIP := a.IP(); isIP && (network == "tcp4" && !ip.Is4() || network == "tcp6" && ip.Is4()) {
+		ip, isIP := a.IP()
+		switch {
+		case isIP && (network == "tcp4" && !ip.Is4() || network == "tcp6" && ip.Is4()):
 			return Address{}, fmt.Errorf("%s is not an address of the network %s", ip, network)
+		case !isIP && network != "tcp":
+			a.Network = network // with an IP address it says nothing
 		}
 		return a, nil
 	}

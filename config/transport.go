@@ -2,6 +2,7 @@ package config
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -74,12 +75,27 @@ type Transport struct {
 	// How long one write to a backend may take. Default: no limit.
 	WriteTimeout caddy.Duration `json:"write_timeout,omitempty"`
 
-	// HTTP versions to speak: `1.1`, `2`, `h2c` and `3`; `3` only alone and
-	// over TLS. Default: 1.1 and 2.
+	// HTTP versions to speak: `1.1`, `2`, `h2c` and `3`. `3` stands alone, and
+	// turns TLS on. Default: 1.1 and 2.
 	Versions []string `json:"versions,omitempty"`
 
 	// The local address to dial from. Default: chosen by the system.
 	LocalAddress string `json:"local_address,omitempty"`
+}
+
+// HTTP3 reports whether HTTP/3 is spoken, which excludes other versions.
+func (t *Transport) HTTP3() bool { return t != nil && slices.Contains(t.Versions, "3") }
+
+// WithImpliedTLS returns the settings, with TLS turned on if HTTP/3 is asked
+// for, which does not exist without. The receiver may be nil, and stays as it
+// is.
+func (t *Transport) WithImpliedTLS() *Transport {
+	if !t.HTTP3() || t.TLS != nil {
+		return t
+	}
+	out := *t
+	out.TLS = new(TLS)
+	return &out
 }
 
 // Resolver names DNS servers.

@@ -6,6 +6,8 @@ import "net/netip"
 // has IPv6 only; with IPv4 it is a link-local address everywhere.
 var metadataIPv6 = netip.MustParseAddr("fd00:ec2::254")
 
+var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
+
 // Unlisted reports whether a backend with this address may be added at runtime
 // without being listed in `allow_backends`. Link-local addresses may not, as
 // cloud providers keep the credentials of the machine there, and neither may
@@ -17,5 +19,5 @@ func Unlisted(ip netip.Addr) bool {
 		b := ip.As16()
 		ip = netip.AddrFrom4([4]byte(b[12:]))
 	}
-	return !ip.IsLinkLocalUnicast() && !ip.IsMulticast() && !ip.IsUnspecified() && ip != metadataIPv6
+	return !ip.IsLinkLocalUnicast() && !ip.IsMulticast() && !ip.IsUnspecified() && ip != metadataIPv6 && ip != broadcast
 }

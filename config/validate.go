@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 )
 
@@ -59,9 +58,8 @@ func (h *Handler) validateBackend(i int, seen map[string]int) error {
 	if err != nil {
 		return err
 	}
-	if addr.Scheme == "" && strings.HasPrefix(strings.ToLower(b.Address), "http://") &&
-		h.Transport != nil && h.Transport.TLS != nil && !slices.Contains(h.Transport.TLS.ExceptPorts, addr.Port) {
-		return fmt.Errorf("backend %q: scheme http:// but the transport is configured for TLS", b.Address)
+	if err := h.Transport.CheckScheme(b.Address, addr); err != nil {
+		return err
 	}
 	id := b.ID
 	if id == "" {
@@ -91,8 +89,12 @@ func (h *Handler) activeHealth() *ActiveHealth {
 
 // Validate checks the backend's fields and returns its parsed address.
 func (b *Backend) Validate() (Address, error) {
-	addr, err := ParseAddress(ReplaceGlobal(b.Address))
+	text := ReplaceGlobal(b.Address)
+	addr, err := ParseAddress(text)
 	if err != nil {
+		if text != b.Address { // say whose value is wrong
+			err = fmt.Errorf("backend %q: %w", b.Address, err)
+		}
 		return Address{}, err
 	}
 	if b.ID != "" {

@@ -30,6 +30,7 @@ func TestValid(t *testing.T) {
 		`{"backends": [{"address": "a"}], "transport": {"versions": ["1.1", "2"], "response_header_timeout": 0}}`,
 		`{"backends": [{"address": "a"}], "allow_backends": ["10.0.0.0/8", "::1"], "trusted_proxies": ["fd00::/8"], "upgrades": ["tus/1.0"]}`,
 		`{"backends": [{"address": "a"}], "health_checks": {"initial": "down", "passive": {"unhealthy_status": [5, 404]}}}`,
+		`{"backends": [{"address": "a"}, {"address": "https://b"}], "transport": {"versions": ["3"]}}`,
 		`{"backends": [{"address": "a"}], "request_buffers": -1, "response_buffers": -1, "flush_interval": -1}`,
 	} {
 		if err := check(t, cfg); err != nil {
@@ -52,11 +53,12 @@ func TestInvalid(t *testing.T) {
 	}
 	long := strings.Repeat("x", MaxLabelLen+1)
 	for cfg, want := range map[string]string{
-		`{}`:                                   "no backends, and no pool to refer to",
-		`{"pool": "a b"}`:                      "pool name",
-		`{"backends": [{}]}`:                   "empty",
-		`{"backends": [{"address": "a:"}]}`:    "missing port",
-		`{"backends": [{"address": "a:1-2"}]}`: "port range not allowed here",
+		`{}`:                                "no backends, and no pool to refer to",
+		`{"pool": "a b"}`:                   "pool name",
+		`{"backends": [{}]}`:                "empty",
+		`{"backends": [{"address": "a:"}]}`: "missing port",
+		`{"backends": [{"address": "{env.LB_TEST_UNSET}:"}]}`:                        `backend "{env.LB_TEST_UNSET}:": address ":": missing port`,
+		`{"backends": [{"address": "a:1-2"}]}`:                                       "port range not allowed here",
 		`{"backends": [{"address": "a"}, {"address": "http://A:80/"}]}`:              `address a:80 is already taken by backend "a"`,
 		`{"backends": [{"address": "a", "id": "x"}, {"address": "b", "id": "x"}]}`:   `id x is already taken by backend "a"`,
 		`{"backends": [{"address": "a"}, {"address": "b", "id": "a:80"}]}`:           `id a:80 is already taken`,
@@ -110,6 +112,10 @@ func TestInvalid(t *testing.T) {
 		with(`"upgrades": [""]`):                  "upgrades",
 		with(`"upgrades": ["H2C"]`):               "upgrades",
 		with(`"upgrades": ["a b"]`):               "upgrades",
+
+		`{"backends": [{"address": "http://a"}], "transport": {"versions": ["3"]}}`: `"http://a" cannot be spoken to over HTTP/3`,
+		`{"backends": [{"address": "h2c://a"}], "transport": {"versions": ["3"]}}`:  `"h2c://a" cannot be spoken to over HTTP/3`,
+		`{"backends": [{"address": "unix//a"}], "transport": {"versions": ["3"]}}`:  `"unix//a" cannot be spoken to over HTTP/3`,
 
 		transport(`"versions": ["1.0"]`):                                  `"1.0"`,
 		transport(`"versions": ["3", "2"]`):                               "HTTP/3 excludes",

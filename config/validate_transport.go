@@ -20,7 +20,7 @@ func (t *Transport) validate() error {
 			return fmt.Errorf("unsupported HTTP version %q; supported are %s", v, strings.Join(httpVersions, ", "))
 		}
 	}
-	if slices.Contains(t.Versions, "3") && len(t.Versions) > 1 {
+	if t.HTTP3() && len(t.Versions) > 1 {
 		return fmt.Errorf("HTTP/3 excludes other versions, got %s", strings.Join(t.Versions, ", "))
 	}
 	switch t.ProxyProtocol {
@@ -50,6 +50,19 @@ func (t *Transport) validate() error {
 		return fmt.Errorf("resolver has no addresses")
 	}
 	return t.TLS.validate()
+}
+
+// CheckScheme returns an error if the backend's scheme contradicts the
+// transport. text is what was written, as http:// is not part of an address.
+func (t *Transport) CheckScheme(text string, addr Address) error {
+	plain := addr.Scheme == "" && strings.HasPrefix(strings.ToLower(text), "http://")
+	switch {
+	case t.HTTP3() && (plain || addr.Scheme == "h2c" || addr.IsUnix()):
+		return fmt.Errorf("backend %q cannot be spoken to over HTTP/3, which is the transport's version", text)
+	case plain && t != nil && t.TLS != nil && !slices.Contains(t.TLS.ExceptPorts, addr.Port):
+		return fmt.Errorf("backend %q: scheme http:// but the transport is configured for TLS", text)
+	}
+	return nil
 }
 
 func (t *TLS) validate() error {

@@ -43,6 +43,7 @@ func (p *Pool) apply(specs []Spec, late bool, by string) {
 	p.publish(now)
 	p.watchAll()
 	if len(p.claims) <= 1 {
+		p.forgetChanges()
 		p.closeParked()
 	}
 }
@@ -51,9 +52,7 @@ func (p *Pool) apply(specs []Spec, late bool, by string) {
 func (p *Pool) backendFor(spec Spec, existed bool, was Spec, late bool, now time.Time, by string) *Backend {
 	if existed && was.Address == spec.Address {
 		p.announceChange(was, spec, by)
-		b := p.backends[spec.ID]
-		b.source = spec.Source
-		return b
+		return p.backends[spec.ID]
 	}
 	if existed { // another server under the same id: nothing known of it yet
 		p.parked = append(p.parked, p.backends[spec.ID])

@@ -19,8 +19,7 @@ const cacheLine = 128
 type Backend struct {
 	id      string
 	address config.Address
-	text    string // address, as text
-	source  Source
+	text    string    // address, as text
 	key     uint64    // hash of the id
 	since   time.Time // when it joined the pool
 	late    bool      // joined a pool that was already serving, at runtime
@@ -56,7 +55,7 @@ type Check struct {
 
 func newBackend(spec Spec, late bool, now time.Time) *Backend {
 	return &Backend{
-		id: spec.ID, address: spec.Address, text: spec.Address.String(), source: spec.Source,
+		id: spec.ID, address: spec.Address, text: spec.Address.String(),
 		key: xxhash.Sum64String(spec.ID), since: now, late: late,
 		cond: condition{admin: Ready, health: Unknown}, changedAt: now,
 	}

@@ -76,14 +76,19 @@ func (p *Pool) install(def *Definition) {
 }
 
 // merge returns the backends that definition, discovery and runtime changes
-// amount to. It drops, and tells of, runtime changes that gave way.
-func (p *Pool) merge() []Spec {
-	specs, gaveWay := p.changes.merge(p.def.Backends, p.discovered)
-	p.changes = p.changes.forget(gaveWay)
-	for _, y := range gaveWay {
+// amount to.
+func (p *Pool) merge() (specs []Spec) {
+	specs, p.gaveWay = p.changes.merge(p.def.Backends, p.discovered)
+	return specs
+}
+
+// forgetChanges drops, and tells of, runtime changes that gave way.
+func (p *Pool) forgetChanges() {
+	p.changes = p.changes.forget(p.gaveWay)
+	for _, y := range p.gaveWay {
 		p.emit(Event{Name: EventYielded, Backend: y.id, Reason: y.reason})
 	}
-	return specs
+	p.gaveWay = nil
 }
 
 // useTransports makes the set of transports that maker made before, or would
@@ -102,7 +107,7 @@ func (p *Pool) useTransports(maker Transports) {
 			return
 		}
 	}
-	p.transports = &transportSet{maker: maker, made: make(map[*Backend]Transport)}
+	p.transports = newTransportSet(maker)
 }
 
 func same(a, b Transports) bool {
@@ -112,12 +117,13 @@ func same(a, b Transports) bool {
 	return a.Equal(b)
 }
 
-// tidy closes what was kept for a claim that might have come back, once there
+// tidy gives up what was kept for a claim that might have come back, once there
 // is none.
 func (p *Pool) tidy() {
 	if len(p.claims) > 1 {
 		return
 	}
+	p.forgetChanges()
 	p.closeParked()
 	for _, set := range p.oldSets {
 		set.closeAll()

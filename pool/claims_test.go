@@ -1,6 +1,9 @@
 package pool
 
 import (
+	"errors"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -97,6 +100,9 @@ func TestSeedServesOnlyWhileUnclaimed(t *testing.T) {
 	if len(r.Pools()) != 0 {
 		t.Error("a pool that no running config claims is listed")
 	}
+	if _, err := p.Add(spec(t, config.Backend{Address: "n:1"}), Options{}); !isCode(err, CodeUnknownPool) {
+		t.Errorf("a backend was added to a pool that no running config claims: %v", err)
+	}
 	seeded := p.Snapshot().Find("a:1").Backend
 	p.Commit("config", define(t, "a:1"))
 	if p.Snapshot().Find("a:1").Backend != seeded {
@@ -105,6 +111,10 @@ func TestSeedServesOnlyWhileUnclaimed(t *testing.T) {
 	p.Seed(define(t, "b:1"))
 	if got := ids(p); got != "[a:1]" {
 		t.Errorf("a seed changed a pool in service to %s", got)
+	}
+	p.Withdraw("config")
+	if err := p.Patch("a:1", Patch{Weight: ptr(2)}, Options{}); !isCode(err, CodeUnknownPool) {
+		t.Errorf("a pool that the config has given up was changed: %v", err)
 	}
 	if err := r.Release("x"); err != nil {
 		t.Fatal(err)
@@ -172,6 +182,66 @@ func TestRuntimeChangesOverReload(t *testing.T) {
 			t.Errorf("%d changes were reported as dropped, want 3: %v", want, rec.names())
 		}
 	})
+}
+
+// A reload that is undone brings back the runtime changes that had given way to
+// it, whole; and whether they have is said once it is certain.
+func TestUndoneReloadKeepsRuntimeChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rec := &recorder{}
+		def := func(addrs ...string) *Definition {
+			d := define(t, addrs...)
+			d.Sink = rec.sink
+			return d
+		}
+		p := newTestPool(t, nil, def("a:1", "b:1", "c:1"))
+		address, err := config.ParseAddress("moved:1")
+		must(t, err)
+		must(t, p.Patch("a:1", Patch{Weight: ptr(5), Labels: map[string]string{"zone": "x"}}, Options{}))
+		must(t, p.Patch("c:1", Patch{Address: &address}, Options{}))
+		must(t, p.Remove("b:1", Options{}))
+		_, err = p.Add(spec(t, config.Backend{ID: "new", Address: "d:1", Weight: 4}), Options{})
+		must(t, err)
+		before := p.View().Backends
+
+		other := def("a:1", "b:1", "c:1", "d:1", "moved:1")
+		for i := range other.Backends {
+			other.Backends[i].Weight = 9
+		}
+		p.Commit("config 2", other)
+		if got := addresses(p); got != "[a:1 b:1 c:1 d:1 moved:1]" {
+			t.Fatalf("with the new config the backends are at %s", got)
+		}
+		p.Withdraw("config 2") // the reload failed
+		for i, b := range p.View().Backends {
+			if i >= len(before) || !b.Spec.equal(before[i].Spec) {
+				t.Errorf("after the failed reload there is %+v", b.Spec)
+			}
+		}
+		synctest.Wait()
+		yields := func() int {
+			return len(slices.DeleteFunc(rec.names(), func(s string) bool { return !strings.HasPrefix(s, EventYielded) }))
+		}
+		if n := yields(); n != 0 {
+			t.Errorf("%d changes are reported as dropped by a reload that failed", n)
+		}
+		p.Commit("config 3", other)
+		p.Withdraw("config 1")
+		synctest.Wait()
+		if n := yields(); n != 4 {
+			t.Errorf("%d changes are reported as dropped, want 4: %v", n, rec.names())
+		}
+		p.Commit("config 4", def("a:1"))
+		p.Withdraw("config 3")
+		if w := p.Snapshot().Find("a:1").Weight; w != 1 {
+			t.Errorf("a change that was dropped is back: weight %d", w)
+		}
+	})
+}
+
+func isCode(err error, code string) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Code == code
 }
 
 func must(t testing.TB, err error) {

@@ -61,16 +61,27 @@ type watcher struct{ targets []Target }
 
 func (w *watcher) Watch(_ *Pool, targets []Target) { w.targets = targets }
 
-// fakeTransports make transports that know whether they were closed.
-type fakeTransports struct{ kind string }
+// fakeTransports make transports that know whether they were closed, and
+// whether they are restricted.
+type fakeTransports struct {
+	kind       string
+	restricted bool
+}
 
-type fakeTransport struct{ closed atomic.Bool }
+type fakeTransport struct {
+	restricted bool
+	closed     atomic.Bool
+}
 
-func (t *fakeTransport) CloseIdle()                             { t.closed.Store(true) }
-func (f fakeTransports) New(config.Address) Transport           { return &fakeTransport{} }
-func (f fakeTransports) Restricted() Transports                 { return f }
-func (f fakeTransports) Equal(o Transports) bool                { return o == Transports(f) }
-func (f fakeTransports) Connector(config.Address) (c Connector) { return c }
+func (t *fakeTransport) CloseIdle() { t.closed.Store(true) }
+func (f fakeTransports) New(config.Address) Transport {
+	return &fakeTransport{restricted: f.restricted}
+}
+func (f fakeTransports) Restricted() Transports  { return fakeTransports{f.kind, true} }
+func (f fakeTransports) Equal(o Transports) bool { return o == Transports(f) }
+
+// Connector has no way to connect; H2C says whether it is a restricted one.
+func (f fakeTransports) Connector(config.Address) Connector { return Connector{H2C: f.restricted} }
 
 func specs(t testing.TB, addrs ...string) []Spec {
 	t.Helper()

@@ -51,7 +51,7 @@ func (p *Pool) Replace(specs []Spec, opt Options) error {
 func (p *Pool) change(opt Options, fn func(*mutation) error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed || (len(p.claims) == 0 && p.revision == 0) {
+	if len(p.claims) == 0 { // nobody would get to see it
 		return &Error{Code: CodeUnknownPool, Message: fmt.Sprintf("pool %q is not in service", p.name)}
 	}
 	if opt.IfMatch != nil && *opt.IfMatch != p.revision {
@@ -64,27 +64,38 @@ func (p *Pool) change(opt Options, fn func(*mutation) error) error {
 	if err := p.checkChange(m.result(), opt.Force); err != nil {
 		return err
 	}
-	changed := m.edit.done()
-	specs, _ := changed.merge(p.def.Backends, p.discovered)
-	p.changes = changed
-	p.apply(specs, true, opt.By)
+	p.changes = m.edit.done()
+	p.apply(p.merge(), true, opt.By)
 	return nil
 }
 
 // checkChange refuses duplicates, addresses that are not allowed, and a change
 // after which no backend accepts though one does now.
 func (p *Pool) checkChange(specs []Spec, force bool) error {
-	byAddr := make(map[string]string, len(specs))
+	byAddress := make(map[config.Address]string, len(specs))
+	var listed map[config.Address]bool // by the config
 	for _, s := range specs {
-		addr := s.Address.String()
-		if other, dup := byAddr[addr]; dup {
+		b := p.backends[s.ID]
+		stays := b != nil && b.address == s.Address
+		if existing, dup := byAddress[s.Address]; dup {
+			if stays {
+				existing = s.ID
+			}
 			return &Error{
-				Code: CodeDuplicateAddress, Existing: other,
-				Message: fmt.Sprintf("address %q is already that of backend %q", addr, other),
+				Code: CodeDuplicateAddress, Existing: existing,
+				Message: fmt.Sprintf("address %q is already that of backend %q", s.Address, existing),
 			}
 		}
-		byAddr[addr] = s.ID
-		if b := p.backends[s.ID]; b == nil || b.address != s.Address {
+		byAddress[s.Address] = s.ID
+		if stays {
+			continue
+		}
+		if listed == nil {
+			listed = addressesOf(p.def.Backends)
+		}
+		// the config may list any address, and what it lists may come back; an
+		// address that one of its backends is given at runtime is like any other
+		if !listed[s.Address] {
 			if err := p.def.allowed(s); err != nil {
 				return err
 			}
@@ -111,11 +122,6 @@ func (p *Pool) spec(id string) (Spec, bool) {
 func (d *Definition) allowed(s Spec) error {
 	refuse := func(why string) error {
 		return &Error{Code: CodeAddressNotAllowed, Message: fmt.Sprintf("address %q is not allowed: %s", s.Address, why)}
-	}
-	// the config may list any address, and what it lists may come back; an
-	// address that one of its backends is given at runtime is like any other
-	if slices.ContainsFunc(d.Backends, func(def Spec) bool { return def.Address == s.Address }) {
-		return nil
 	}
 	if s.Address.HasPlaceholder() {
 		return refuse("placeholders are for the config")

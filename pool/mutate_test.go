@@ -15,37 +15,37 @@ import (
 func TestRefusedChangesChangeNothing(t *testing.T) {
 	linkLocal := config.Backend{Address: "169.254.169.254:80"}
 	for _, c := range []struct {
-		name, code string
-		do         func(p *Pool) error
+		name, code, existing string
+		do                   func(p *Pool) error
 	}{
-		{"same address", CodeDuplicateAddress, func(p *Pool) error {
+		{"same address", CodeDuplicateAddress, "a:1", func(p *Pool) error {
 			_, err := p.Add(spec(t, config.Backend{ID: "new", Address: "A:1"}), Options{})
 			return err
 		}},
-		{"same id", CodeDuplicateID, func(p *Pool) error {
+		{"same id", CodeDuplicateID, "a:1", func(p *Pool) error {
 			_, err := p.Add(spec(t, config.Backend{ID: "a:1", Address: "z:1"}), Options{})
 			return err
 		}},
-		{"patch to a taken address", CodeDuplicateAddress, func(p *Pool) error {
+		{"patch to a taken address", CodeDuplicateAddress, "b:1", func(p *Pool) error {
 			addr, _ := config.ParseAddress("b:1")
 			return p.Patch("a:1", Patch{Address: &addr}, Options{})
 		}},
-		{"unknown backend patched", CodeUnknownBackend, func(p *Pool) error { return p.Patch("z", Patch{Weight: ptr(2)}, Options{}) }},
-		{"unknown backend removed", CodeUnknownBackend, func(p *Pool) error { return p.Remove("z", Options{}) }},
-		{"stale revision", CodeStaleRevision, func(p *Pool) error { return p.Remove("a:1", Options{IfMatch: ptr(uint64(99))}) }},
-		{"link-local", CodeAddressNotAllowed, func(p *Pool) error { _, err := p.Add(spec(t, linkLocal), Options{}); return err }},
-		{"placeholder", CodeAddressNotAllowed, func(p *Pool) error {
+		{"unknown backend patched", CodeUnknownBackend, "", func(p *Pool) error { return p.Patch("z", Patch{Weight: ptr(2)}, Options{}) }},
+		{"unknown backend removed", CodeUnknownBackend, "", func(p *Pool) error { return p.Remove("z", Options{}) }},
+		{"stale revision", CodeStaleRevision, "", func(p *Pool) error { return p.Remove("a:1", Options{IfMatch: ptr(uint64(99))}) }},
+		{"link-local", CodeAddressNotAllowed, "", func(p *Pool) error { _, err := p.Add(spec(t, linkLocal), Options{}); return err }},
+		{"placeholder", CodeAddressNotAllowed, "", func(p *Pool) error {
 			_, err := p.Add(spec(t, config.Backend{Address: "{http.request.host}:80", ID: "x"}), Options{})
 			return err
 		}},
-		{"none left", CodeNoneAccepting, func(p *Pool) error { return p.Replace(nil, Options{}) }},
-		{"only unproven ones left", CodeNoneAccepting, func(p *Pool) error { return p.Replace(specs(t, "x:1", "y:1"), Options{}) }},
-		{"all drained", CodeNoneAccepting, func(p *Pool) error {
+		{"none left", CodeNoneAccepting, "", func(p *Pool) error { return p.Replace(nil, Options{}) }},
+		{"only unproven ones left", CodeNoneAccepting, "", func(p *Pool) error { return p.Replace(specs(t, "x:1", "y:1"), Options{}) }},
+		{"all drained", CodeNoneAccepting, "", func(p *Pool) error {
 			all := specs(t, "a:1", "b:1")
 			all[0].AdminState, all[1].AdminState = Drain, Maintenance
 			return p.Replace(all, Options{})
 		}},
-		{"batch with one bad", CodeDuplicateID, func(p *Pool) error {
+		{"batch with one bad", CodeDuplicateID, "n:1", func(p *Pool) error {
 			return p.Replace(append(specs(t, "a:1", "n:1"), spec(t, config.Backend{ID: "n:1", Address: "m:1"})), Options{})
 		}},
 	} {
@@ -55,6 +55,9 @@ func TestRefusedChangesChangeNothing(t *testing.T) {
 			var e *Error
 			if err := c.do(p); !errors.As(err, &e) || e.Code != c.code {
 				t.Fatalf("error %v, want code %s", err, c.code)
+			}
+			if e.Existing != c.existing {
+				t.Errorf("the backend in the way is %q, want %q", e.Existing, c.existing)
 			}
 			if p.Snapshot() != before {
 				t.Error("a refused change has published a snapshot")
@@ -109,6 +112,56 @@ func TestNewAddressIsANewServer(t *testing.T) {
 	m.Release()
 	if m.InFlight() != 0 {
 		t.Error("the request to the old server is still counted")
+	}
+}
+
+// Where an address that came in at runtime leads to is checked when it is
+// connected to, whatever backend was given it; not that of one which the config
+// or discovery have come to list.
+func TestRuntimeAddressesAreRestricted(t *testing.T) {
+	w := &watcher{}
+	def := func(addrs ...string) *Definition {
+		d := define(t, addrs...)
+		d.Discovery = "dns"
+		return d
+	}
+	p := newTestPool(t, w, def("a:1", "b:1", "c:1"))
+	p.SetDiscovered("dns", specsFrom(t, FromDiscovery, "d:1", "e:1"))
+	_, err := p.Add(spec(t, config.Backend{Address: "added:1"}), Options{})
+	must(t, err)
+	for _, id := range []string{"b:1", "e:1"} {
+		address, err := config.ParseAddress("patched-" + id)
+		must(t, err)
+		must(t, p.Patch(id, Patch{Address: &address}, Options{}))
+	}
+	must(t, p.Remove("c:1", Options{}))
+	_, err = p.Add(spec(t, config.Backend{ID: "c:1", Address: "replaced:1"}), Options{})
+	must(t, err)
+	_, err = p.Add(spec(t, config.Backend{ID: "listed", Address: "c:1"}), Options{})
+	must(t, err)
+	check := func(want string) {
+		t.Helper()
+		var traffic, probes []string
+		for _, m := range p.Snapshot().Members {
+			if m.Transport.(*fakeTransport).restricted {
+				traffic = append(traffic, m.AddressText())
+			}
+		}
+		for _, target := range w.targets {
+			if target.Connector.H2C {
+				probes = append(probes, target.Backend.AddressText())
+			}
+		}
+		if fmt.Sprint(traffic) != want || fmt.Sprint(probes) != want {
+			t.Errorf("restricted is the traffic to %s, and probes of %s; want %s", traffic, probes, want)
+		}
+	}
+	check("[patched-b:1 replaced:1 patched-e:1 added:1]")
+	before := p.Snapshot().Find("added:1").Transport.(*fakeTransport)
+	p.Commit("config 1", def("a:1", "b:1", "c:1", "added:1"))
+	check("[patched-b:1 replaced:1 patched-e:1]")
+	if !before.closed.Load() {
+		t.Error("idle connections of the restricted transport are still open")
 	}
 }
 

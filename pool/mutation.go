@@ -38,10 +38,8 @@ func (m *mutation) current(id string) (Spec, error) {
 func (m *mutation) definition(id string) (Spec, bool) {
 	if m.defined == nil {
 		m.defined = make(map[string]Spec, len(m.specs))
-		for _, list := range [][]Spec{m.pool.discovered, m.pool.def.Backends} {
-			for _, s := range list {
-				m.defined[s.ID] = s
-			}
+		for _, s := range definitions(m.pool.def.Backends, m.pool.discovered) {
+			m.defined[s.ID] = s
 		}
 	}
 	s, ok := m.defined[id]

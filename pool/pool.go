@@ -21,6 +21,7 @@ type Pool struct {
 	def        *Definition         // in force: that of the newest claim, or the seed
 	claims     []claim             // oldest first
 	changes    changes             // made at runtime
+	gaveWay    []yielded           // of changes; kept as long as another claim may come back
 	discovered []Spec              // in use
 	found      map[string][]Spec   // by source, for all claims; see Definition.Discovery
 	specs      []Spec              // what all of that amounts to, in order

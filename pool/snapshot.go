@@ -108,7 +108,7 @@ func (p *Pool) buildSnapshot(prev *Snapshot, now time.Time) *Snapshot {
 		ok, reason := b.cond.accepting(now)
 		*m = Member{
 			Backend: b, Spec: spec, Index: -1, Weight: max(spec.Weight, 1), Key: b.key,
-			Accepting: ok, Reason: reason, Transport: p.transports.get(b),
+			Accepting: ok, Reason: reason, Transport: p.transports.get(b, spec.restricted),
 			limit: int64(p.def.limit(spec)), pool: p,
 		}
 		s.Members[i] = m

@@ -20,6 +20,10 @@ type Spec struct {
 	Labels      map[string]string
 	Health      *config.ActiveHealth // the backend's own settings; nil: none
 	Source      Source
+
+	// restricted says that the address came in at runtime: it may lead only
+	// where [config.Unlisted] allows.
+	restricted bool
 }
 
 // NewSpec makes a Spec of a backend's configuration, with defaults filled in.

@@ -50,35 +50,54 @@ type Connector struct {
 
 // transportSet holds the transports that one Transports has made, by backend.
 type transportSet struct {
-	maker Transports
-	made  map[*Backend]Transport
+	maker      Transports
+	restricted Transports // of maker; made when needed
+	made       map[*Backend]madeTransport
 }
 
-func (s *transportSet) get(b *Backend) Transport {
+type madeTransport struct {
+	Transport
+	restricted bool
+}
+
+func newTransportSet(maker Transports) *transportSet {
+	return &transportSet{maker: maker, made: make(map[*Backend]madeTransport)}
+}
+
+// get returns the transport to a backend, nil if there is no maker.
+func (s *transportSet) get(b *Backend, restricted bool) Transport {
 	if s == nil || s.maker == nil {
 		return nil
 	}
-	t := s.made[b]
-	if t == nil {
-		t = makerFor(s.maker, b.source).New(b.address)
-		s.made[b] = t
+	t, ok := s.made[b]
+	if ok && t.restricted == restricted {
+		return t.Transport
 	}
-	return t
+	if ok {
+		t.CloseIdle() // the config has come to list the address, or ceased to
+	}
+	t = madeTransport{s.makerFor(restricted).New(b.address), restricted}
+	s.made[b] = t
+	return t.Transport
 }
 
-// makerFor returns the maker for a backend of the source.
-func makerFor(maker Transports, source Source) Transports {
-	if source == FromRuntime {
-		return maker.Restricted()
+// makerFor returns the maker for backends whose address came in at runtime, or
+// for the others.
+func (s *transportSet) makerFor(restricted bool) Transports {
+	if !restricted {
+		return s.maker
 	}
-	return maker
+	if s.restricted == nil {
+		s.restricted = s.maker.Restricted()
+	}
+	return s.restricted
 }
 
 func (s *transportSet) drop(b *Backend) {
 	if s == nil {
 		return
 	}
-	if t := s.made[b]; t != nil {
+	if t, ok := s.made[b]; ok {
 		t.CloseIdle()
 		delete(s.made, b)
 	}

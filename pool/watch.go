@@ -14,7 +14,7 @@ func (p *Pool) watchAll() {
 		}
 		target := Target{Backend: p.live[i], Settings: settings}
 		if p.def.Transports != nil {
-			target.Connector = makerFor(p.def.Transports, p.live[i].source).Connector(spec.Address)
+			target.Connector = p.transports.makerFor(spec.restricted).Connector(spec.Address)
 		}
 		targets = append(targets, target)
 	}

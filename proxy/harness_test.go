@@ -171,8 +171,9 @@ func (h *harness) serveHandler(cfg *tls.Config, handler http.Handler, protocols 
 	if err != nil {
 		h.t.Fatal(err)
 	}
+	conns := new(connections)
 	server := &http.Server{
-		Handler: handler, TLSConfig: cfg, Protocols: protocols,
+		Handler: handler, TLSConfig: cfg, Protocols: protocols, ConnState: conns.track,
 		DisableGeneralOptionsHandler: true, ErrorLog: zap.NewStdLog(zap.NewNop()),
 	}
 	done := make(chan struct{})
@@ -187,6 +188,7 @@ func (h *harness) serveHandler(cfg *tls.Config, handler http.Handler, protocols 
 	h.t.Cleanup(func() {
 		_ = server.Close()
 		<-done
+		conns.Wait()
 		h.release()
 	})
 	return ln.Addr().String()

@@ -200,6 +200,41 @@ func TestH2CMalformed(t *testing.T) {
 		{"NUL in a value", func(f *frames, n uint32) { f.headers(n, true, ok, field{"x-a", "leak\x00"}) }, refused},
 		{"pseudo-header of requests", func(f *frames, n uint32) { f.headers(n, true, ok, field{":path", "/leak"}) }, refused},
 		{"status 101", func(f *frames, n uint32) { f.headers(n, true, field{":status", "101"}, field{"x-leak", "1"}) }, refused},
+		{"status 101, not the end", func(f *frames, n uint32) {
+			f.headers(n, false, field{":status", "101"}, field{"x-leak", "1"})
+			f.headers(n, true, ok)
+		}, refused},
+		{"status below 100", func(f *frames, n uint32) { f.headers(n, true, field{":status", "099"}, field{"x-leak", "1"}) }, refused},
+		{"status of two digits", func(f *frames, n uint32) { f.headers(n, true, field{":status", "20"}, field{"x-leak", "1"}) }, refused},
+		{"status of four digits", func(f *frames, n uint32) { f.headers(n, true, field{":status", "1000"}, field{"x-leak", "1"}) }, refused},
+		{"status with a zero before it", func(f *frames, n uint32) { f.headers(n, true, field{":status", "0200"}, field{"x-leak", "1"}) }, refused},
+		{"status with a plus", func(f *frames, n uint32) { f.headers(n, true, field{":status", "+200"}, field{"x-leak", "1"}) }, refused},
+		{"status above 599", func(f *frames, n uint32) { f.headers(n, true, field{":status", "600"}, field{"x-leak", "1"}) }, refused},
+		{"connection", func(f *frames, n uint32) { f.headers(n, true, ok, field{"connection", "x-leak"}) }, refused},
+		{"keep-alive", func(f *frames, n uint32) { f.headers(n, true, ok, field{"keep-alive", "leak"}) }, refused},
+		{"proxy-connection", func(f *frames, n uint32) { f.headers(n, true, ok, field{"proxy-connection", "leak"}) }, refused},
+		{"transfer-encoding", func(f *frames, n uint32) {
+			f.headers(n, false, ok, field{"transfer-encoding", "chunked"})
+			f.data(n, true, "4\r\nleak\r\n0\r\n\r\n")
+		}, refused},
+		{"upgrade", func(f *frames, n uint32) { f.headers(n, true, ok, field{"upgrade", "leak"}) }, refused},
+		{"two lengths", func(f *frames, n uint32) {
+			f.headers(n, false, ok, field{"content-length", "4"}, field{"content-length", "2"})
+			f.data(n, true, "leak")
+		}, refused},
+		{"length with a plus", func(f *frames, n uint32) {
+			f.headers(n, false, ok, field{"content-length", "+4"})
+			f.data(n, true, "leak")
+		}, refused},
+		{"length of letters", func(f *frames, n uint32) {
+			f.headers(n, false, ok, field{"content-length", "leak"})
+			f.data(n, true, "leak")
+		}, refused},
+		{"length too large for any integer", func(f *frames, n uint32) {
+			f.headers(n, false, ok, field{"content-length", "99999999999999999999"})
+			f.data(n, true, "leak")
+		}, refused},
+		{"a length of nothing", func(f *frames, n uint32) { f.headers(n, true, ok, field{"content-length", "5"}) }, aborted},
 		{"data before the header", func(f *frames, n uint32) { f.data(n, true, "leak") }, refused},
 		{"less than its length", func(f *frames, n uint32) {
 			f.headers(n, false, ok, field{"content-length", "10"})
