@@ -12,7 +12,7 @@ import (
 // options are what a run is told on its command line.
 type options struct {
 	works       []work
-	proxies     []string // names; empty: all
+	only        []string // names of proxies; empty: all
 	rounds      int
 	seconds     int
 	warmup      time.Duration
@@ -50,7 +50,7 @@ func parseOptions(args []string, output io.Writer) (options, error) {
 		return o, errors.New("rounds, seconds and connections must be positive, rate and warmup not negative")
 	}
 	if proxiesList != "" {
-		o.proxies = strings.Split(proxiesList, ",")
+		o.only = strings.Split(proxiesList, ",")
 	}
 	var err error
 	o.works, err = chosenWorks(worksList)

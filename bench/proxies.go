@@ -3,14 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
-	"debug/buildinfo"
 	"errors"
 	"fmt"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/caddy-loadbalance/caddy-loadbalance/bench/internal/peer"
 )
@@ -25,14 +23,14 @@ func (b *bench) chooseProxies() error {
 		return err
 	}
 	all := append(peer.Caddys(b.caddy), peer.HAProxy(), peer.Nginx(), peer.Traefik(b.traefik))
-	for _, name := range b.options.proxies {
+	for _, name := range b.only {
 		if !slices.ContainsFunc(all, func(p peer.Proxy) bool { return p.Name == name }) {
 			return fmt.Errorf("proxy %q: there is none of that name", name)
 		}
 	}
 	for _, p := range all {
-		wanted := slices.Contains(b.options.proxies, p.Name)
-		if len(b.options.proxies) > 0 && !wanted {
+		wanted := slices.Contains(b.only, p.Name)
+		if len(b.only) > 0 && !wanted {
 			continue
 		}
 		missing := p.Missing()
@@ -43,38 +41,6 @@ func (b *bench) chooseProxies() error {
 			return errors.New(missing)
 		default:
 			progress("left out: %s", missing)
-		}
-	}
-	return nil
-}
-
-// describe notes where and with what the run is made.
-func (b *bench) describe(ctx context.Context) error {
-	e := &b.report.Environment
-	e.Describe(time.Now())
-	e.Rounds, e.Seconds = b.rounds, b.seconds
-	for _, p := range b.proxies {
-		if p.Program == b.caddy {
-			continue
-		}
-		version, err := p.Version(ctx)
-		if err != nil {
-			return err
-		}
-		e.Add(p.Name, version)
-	}
-	info, err := buildinfo.ReadFile(b.caddy)
-	if err != nil {
-		return fmt.Errorf("versions in %s: %w", b.caddy, err)
-	}
-	for _, dep := range info.Deps {
-		if dep.Path == "github.com/caddyserver/caddy/v2" {
-			e.Add("caddy", dep.Version)
-		}
-	}
-	for _, setting := range info.Settings {
-		if setting.Key == "vcs.revision" {
-			e.Add("this module", setting.Value)
 		}
 	}
 	return nil

@@ -14,13 +14,13 @@ import (
 	"github.com/caddy-loadbalance/caddy-loadbalance/bench/internal/report"
 )
 
-// spare is how long a round may take beyond its load.
-const spare = time.Minute
+// patience is how long a round may take beyond its load.
+const patience = time.Minute
 
 // round has a proxy do a work once. No other proxy runs meanwhile, and each
 // round has a fresh process, so that a lucky or unlucky one does not decide.
 func (b *bench) round(ctx context.Context, w work, p peer.Proxy) (report.Sample, error) {
-	ctx, cancel := context.WithTimeout(ctx, b.warmup+time.Duration(b.seconds)*time.Second+spare)
+	ctx, cancel := context.WithTimeout(ctx, b.warmupOf(w)+b.duration()+patience)
 	defer cancel()
 	dir, err := os.MkdirTemp(b.dir, p.Name+"-")
 	if err != nil {
@@ -37,17 +37,22 @@ func (b *bench) round(ctx context.Context, w work, p peer.Proxy) (report.Sample,
 	defer process.Stop()
 
 	job := b.job(w, site, dir)
-	if err := load.Check(ctx, job, backend.Size(w.path)); err != nil {
-		return nil, err
+	if w.path != backend.Echo { // whose client checks what it gets
+		if err := load.Check(ctx, job, backend.Size(w.path)); err != nil {
+			return nil, err
+		}
+	}
+	if w.drive == nil {
+		return b.measureIdle(ctx, w, process, job)
 	}
 	return b.measure(ctx, w, process, job)
 }
 
 // measure drives a running proxy, and accounts for what it uses.
 func (b *bench) measure(ctx context.Context, w work, process *proc.Process, job load.Job) (report.Sample, error) {
-	if b.warmup > 0 {
+	if warmup := b.warmupOf(w); warmup > 0 {
 		before := job
-		before.Duration = b.warmup
+		before.Duration = warmup
 		if _, err := w.drive(ctx, before); err != nil {
 			return nil, fmt.Errorf("warm-up: %w", err)
 		}
@@ -64,7 +69,6 @@ func (b *bench) measure(ctx context.Context, w work, process *proc.Process, job 
 	if err != nil {
 		return nil, err
 	}
-	const mib = 1 << 20
 	return report.Sample{
 		report.Throughput: float64(result.Requests) / result.Elapsed.Seconds(),
 		report.CPU:        float64((after.CPU - before.CPU).Nanoseconds()) / 1000 / float64(result.Requests),
@@ -80,9 +84,31 @@ func milliseconds(d time.Duration) float64 {
 	return float64(d) / float64(time.Millisecond)
 }
 
+// mib is a MiB.
+const mib = 1 << 20
+
+// warmupOf is how long a work is done unmeasured.
+func (b *bench) warmupOf(w work) time.Duration {
+	return max(b.warmup, w.warmup)
+}
+
+// duration is how long a work is done measured.
+func (b *bench) duration() time.Duration {
+	return time.Duration(b.seconds) * time.Second
+}
+
 // clients is how many connections the clients of a work have.
 func (b *bench) clients(w work) int {
 	return cmp.Or(w.connections, b.connections)
+}
+
+// files is how many files the busiest process of a work has open, roughly.
+func (b *bench) files(w work) int {
+	const spare = 200
+	if w.drive == nil {
+		return b.clients(w) + idleBackends + spare
+	}
+	return b.clients(w) + max(b.clients(w), w.backends) + spare
 }
 
 // site is what a proxy has to serve for a work.
@@ -91,7 +117,7 @@ func (b *bench) site(ctx context.Context, w work) (peer.Site, error) {
 	if err != nil {
 		return peer.Site{}, err
 	}
-	return peer.Site{
+	site := peer.Site{
 		Port:       port,
 		TLS:        w.tls,
 		Cert:       b.cert.Cert,
@@ -100,8 +126,16 @@ func (b *bench) site(ctx context.Context, w work) (peer.Site, error) {
 		Backends:   b.backends.Addresses(w.server, cmp.Or(w.backends, 3)),
 		BackendTLS: w.backendTLS,
 		Body:       backend.Greeting,
+		LeastConn:  w.slow,
 		Clients:    b.clients(w),
-	}, nil
+	}
+	if w.slow {
+		site.Backends[0] = b.backends.Addresses(backend.Late, 1)[0]
+	}
+	if w.drive == nil {
+		site.Idle = idleBackends
+	}
+	return site, nil
 }
 
 // job is what the client does.
@@ -115,8 +149,8 @@ func (b *bench) job(w work, site peer.Site, dir string) load.Job {
 		Method:      w.method,
 		BodySize:    w.bodySize,
 		Connections: b.clients(w),
-		Duration:    time.Duration(b.seconds) * time.Second,
-		Rate:        b.rate,
+		Duration:    b.duration(),
+		Rate:        b.openRate,
 		Dir:         dir,
 	}
 }

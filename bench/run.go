@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"time"
 
@@ -14,19 +15,20 @@ import (
 	"github.com/caddy-loadbalance/caddy-loadbalance/bench/internal/report"
 )
 
-// files is how many files a process may have to open: two for each of 10,000
-// clients, one for each of 10,000 backends, and some.
+// files is how many files processes would like to be allowed: HAProxy wants
+// two for each of 10,000 clients, and more. Few works need that many.
 const files = 40_000
 
 // bench is a run.
 type bench struct {
 	options
-	dir      string // temporary
-	cert     backend.Certificate
-	caddy    string
-	proxies  []peer.Proxy
-	backends *backend.Backends
-	report   *report.Report
+	dir       string // temporary
+	cert      backend.Certificate
+	proxies   []peer.Proxy
+	backends  *backend.Backends
+	report    *report.Report
+	fileLimit int
+	openRate  int // of the open loop at hand
 }
 
 func run(ctx context.Context, o options) (err error) {
@@ -36,7 +38,7 @@ func run(ctx context.Context, o options) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 
-	b := &bench{options: o, dir: dir, caddy: o.caddy, report: &report.Report{Subject: peer.LoadBalance}}
+	b := &bench{options: o, dir: dir, report: &report.Report{Subject: peer.LoadBalance}}
 	if err := b.prepare(ctx); err != nil {
 		return err
 	}
@@ -59,8 +61,10 @@ func run(ctx context.Context, o options) (err error) {
 
 // prepare does what comes before the first work.
 func (b *bench) prepare(ctx context.Context) (err error) {
-	limit, err := proc.RaiseFileLimit(files)
-	if err != nil {
+	if _, err := exec.LookPath("wrk"); err != nil {
+		return errors.New("wrk is not installed: apt-get install wrk")
+	}
+	if b.fileLimit, err = proc.RaiseFileLimit(files); err != nil {
 		return err
 	}
 	if b.cert, err = backend.WriteCertificate(b.dir); err != nil {
@@ -76,10 +80,10 @@ func (b *bench) prepare(ctx context.Context) (err error) {
 	if err := b.chooseProxies(); err != nil {
 		return err
 	}
-	if err := b.describe(ctx); err != nil {
-		return err
+	b.backends, err = backend.Start(ctx, backend.Options{Dir: b.dir, Certificate: b.cert, FileLimit: b.fileLimit})
+	if err == nil {
+		err = b.describe(ctx)
 	}
-	b.backends, err = backend.Start(ctx, backend.Options{Dir: b.dir, Certificate: b.cert, FileLimit: limit})
 	if err != nil {
 		b.backends.Stop()
 	}
@@ -89,8 +93,19 @@ func (b *bench) prepare(ctx context.Context) (err error) {
 // do has a work done by all proxies, in alternating rounds. A proxy that
 // cannot do it is a problem that the report names; the others go on.
 func (b *bench) do(ctx context.Context, w work) {
-	result := &report.Work{Name: w.name, Title: w.title, Connections: b.clients(w)}
+	result := &report.Work{Name: w.name, Title: w.title, Idle: w.drive == nil, Connections: b.clients(w)}
 	b.report.Works = append(b.report.Works, result)
+	if need := b.files(w); need > b.fileLimit {
+		b.problem("%s: takes %d open files, and the limit is %d: ulimit -n", w.title, need, b.fileLimit)
+		return
+	}
+	if w.open {
+		if err := b.setRate(ctx, w); err != nil {
+			b.problem("%s: find the rate: %v", w.title, err)
+			return
+		}
+		result.Rate = b.openRate
+	}
 	failed := make(map[string]bool)
 	for round := 1; round <= b.rounds; round++ {
 		for _, p := range b.proxies {
@@ -104,11 +119,19 @@ func (b *bench) do(ctx context.Context, w work) {
 				continue
 			}
 			progress("%s, round %d, %s: %s", w.title, round, p.Name, sample)
-			if n := sample[report.Errors]; n > 0 {
-				b.problem("%s, round %d, %s: %.0f errors", w.title, round, p.Name, n)
-			}
+			b.judge(fmt.Sprintf("%s, round %d, %s", w.title, round, p.Name), sample, result.Rate)
 			result.Add(p.Name, sample)
 		}
+	}
+}
+
+// judge notes what is wrong with a sample.
+func (b *bench) judge(what string, sample report.Sample, rate int) {
+	if n := sample[report.Errors]; n > 0 {
+		b.problem("%s: %.0f errors", what, n)
+	}
+	if got := sample[report.Throughput]; got < 0.95*float64(rate) {
+		b.problem("%s: %.0f requests/s instead of %d: client or proxy did not keep up", what, got, rate)
 	}
 }
 

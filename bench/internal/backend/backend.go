@@ -17,7 +17,7 @@ type Options struct {
 	Certificate
 
 	Dir       string // for their files
-	FileLimit uint64 // how many files a process may open
+	FileLimit int    // how many files a process may open
 }
 
 // Server is which server a backend is.
@@ -35,7 +35,7 @@ const (
 
 // Backends are running servers.
 type Backends struct {
-	Software string // what the fast ones are
+	Nginx bool // that is what the fast ones are
 
 	ports     map[Server]int
 	processes []*proc.Process
@@ -47,14 +47,13 @@ func Start(ctx context.Context, options Options) (*Backends, error) {
 	if err := b.startOwn(ctx, options); err != nil {
 		return b, fmt.Errorf("backend: %w", err)
 	}
-	b.Software = "this program"
 	if !installed("nginx") {
 		return b, nil
 	}
 	if err := b.startNginx(ctx, options); err != nil {
 		return b, fmt.Errorf("backend: %w", err)
 	}
-	b.Software = "nginx"
+	b.Nginx = true
 	return b, nil
 }
 

@@ -14,7 +14,6 @@ var nginxConfig = template.Must(template.New("nginx").Parse(`
 {{end -}}
 daemon off;
 worker_processes 1;
-worker_rlimit_nofile {{.Files}};
 error_log stderr error;
 pid nginx.pid;
 events { worker_connections {{.Connections}}; }
@@ -57,7 +56,6 @@ func writeNginx(dir string, http, https int, options Options) ([]string, error) 
 	var text bytes.Buffer
 	err := nginxConfig.Execute(&text, map[string]any{
 		"Root":        os.Geteuid() == 0, // the workers would not be let into dir
-		"Files":       options.FileLimit,
 		"Connections": options.FileLimit - 100,
 		"HTTP":        http,
 		"HTTPS":       https,

@@ -14,7 +14,7 @@ func HAProxy() Proxy {
 		versionArgs: []string{"-v"},
 		configure: func(dir string, s Site) ([]string, error) {
 			file, err := writeConfig(dir, "haproxy.cfg", haproxyConfig(s))
-			return []string{"-db", "-q", "-f", file}, err
+			return []string{"-db", "-f", file}, err
 		},
 	}
 }
@@ -34,8 +34,14 @@ func haproxyConfig(s Site) string {
 	for i, addr := range s.Backends {
 		fmt.Fprintf(&servers, "\tserver s%d %s%s\n", i, addr, server)
 	}
+	// It wants to be allowed two files for each connection of a client, which
+	// is more than are needed, and keeps few idle connections to backends once
+	// it has a quarter of them.
 	return fmt.Sprintf(`global
 	maxconn %d
+	no strict-limits
+	tune.pool-low-fd-ratio 99
+	tune.pool-high-fd-ratio 100
 
 defaults
 	mode http

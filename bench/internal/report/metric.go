@@ -56,16 +56,13 @@ type Sample map[Metric]float64
 
 // String shows it on a line.
 func (s Sample) String() string {
-	var parts []string
-	for _, columns := range [][]column{loadColumns, idleColumns} {
-		for _, column := range columns {
-			if value, ok := s[column.metric]; ok {
-				parts = append(parts, fmt.Sprintf(column.format+" "+column.heading, value))
-			}
-		}
-		if len(parts) > 0 {
-			break
-		}
+	columns := loadColumns
+	if _, idle := s[MemoryIdle]; idle {
+		columns = idleColumns
+	}
+	parts := make([]string, len(columns))
+	for i, column := range columns {
+		parts[i] = fmt.Sprintf(column.format+" "+column.heading, s[column.metric])
 	}
 	return strings.Join(parts, ", ")
 }
