@@ -82,10 +82,7 @@ func (h *http1Exchange) mayRepeat() bool {
 	if !h.conn.used || h.got || h.a.r.Context().Err() != nil || h.a.body.failure() != nil {
 		return false
 	}
-	if !h.wrote {
-		return h.a.body.repeatable()
-	}
-	return h.a.body == nil && isReplayable(h.a.method)
+	return h.a.body.repeatable() && (!h.wrote || isReplayable(h.a.method))
 }
 
 func isReplayable(method string) bool {

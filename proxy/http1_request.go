@@ -22,10 +22,10 @@ func (h *http1Exchange) sendRequest() error {
 		h.headBy = time.Now().Add(limit)
 	}
 	h.wrote = true
-	return h.write(h.conn, head)
+	return h.write(h.conn, h.appendFraming(head, false))
 }
 
-// appendHead appends the head of the request. Where nothing special is to be
+// appendHead appends the head of the request, up to its framing. Where nothing special is to be
 // done it is made of the client's header as it is, in one pass.
 func (h *http1Exchange) appendHead(b []byte) ([]byte, error) {
 	a := h.a
@@ -50,7 +50,7 @@ func (h *http1Exchange) appendHead(b []byte) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return append(h.appendFraming(b), "\r\n"...), nil
+	return b, nil
 }
 
 // appendPrepared appends a header that was made for the backend.
@@ -124,11 +124,12 @@ func onlyKeepAlive(values []string) bool {
 	return len(values) == 1 && (strings.EqualFold(values[0], "keep-alive") || strings.EqualFold(values[0], "close"))
 }
 
-// appendFraming appends the fields that say where the request's body ends.
-func (h *http1Exchange) appendFraming(b []byte) []byte {
+// appendFraming appends the fields that say where the request's body ends, and
+// the end of the head.
+func (h *http1Exchange) appendFraming(b []byte, body bool) []byte {
 	a := h.a
 	switch {
-	case a.body == nil:
+	case !body:
 		if a.method == http.MethodPost || a.method == http.MethodPut || a.method == http.MethodPatch {
 			b = append(b, "Content-Length: 0\r\n"...)
 		}
@@ -146,7 +147,7 @@ func (h *http1Exchange) appendFraming(b []byte) []byte {
 			b = appendField(b, "Trailer", strings.Join(names, ", "))
 		}
 	}
-	return b
+	return append(b, "\r\n"...)
 }
 
 func appendField(b []byte, name, value string) []byte {

@@ -17,6 +17,9 @@ const (
 	// headPatience is how long the head of a request waits for the first bytes
 	// of its body, to go out together with them.
 	headPatience = 2 * time.Millisecond
+	// probePatience is the same where there may turn out to be no body: HTTP/3
+	// does not say, and backends may not expect one of a GET.
+	probePatience = 200 * time.Millisecond
 	// uploadPatience is how long a response that is complete waits for the
 	// last bytes of its request to have been written.
 	uploadPatience = 50 * time.Millisecond
@@ -35,7 +38,7 @@ type upload struct {
 	done chan struct{}
 
 	mu    sync.Mutex
-	head  []byte      // not sent yet; nil: it was
+	head  []byte      // not sent yet, without framing; nil: it was
 	timer *time.Timer // sends it alone
 	err   error       // of writing it
 	whole bool        // the request was written to its end
@@ -49,11 +52,15 @@ func (h *http1Exchange) sendBody(head []byte) error {
 	h.wrote = true
 	if h.a.expect {
 		h.waiting = true
-		return h.write(h.conn, head)
+		return h.write(h.conn, h.appendFraming(head, true))
 	}
 	// the head is needed for longer than the buffer, which is the response's
 	h.upload.head = bytes.Clone(head)
-	h.upload.timer = time.AfterFunc(headPatience, h.upload.sendHead)
+	patience := headPatience
+	if !h.a.hasContent() {
+		patience = probePatience
+	}
+	h.upload.timer = time.AfterFunc(patience, h.upload.sendHead)
 	h.beginUpload()
 	return nil
 }
@@ -69,7 +76,7 @@ func (u *upload) sendHead() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.head != nil {
-		u.err = u.h.write(u.conn, u.head)
+		u.err = u.h.write(u.conn, u.h.appendFraming(u.head, true))
 		u.head = nil
 	}
 }
@@ -138,17 +145,19 @@ func (u *upload) send(buf []byte) error {
 			piece = append(buf[start:chunkHead+n], "\r\n"...)
 		}
 		left -= int64(n)
-		if chunked && ended {
-			piece = u.appendEnd(piece)
-		}
+		var head []byte
 		if first {
-			head, err := u.takeHead()
-			if err != nil {
+			var err error
+			if head, err = u.takeHead(); err != nil {
 				return err
 			}
-			if head != nil {
-				piece = append(head, piece...)
-			}
+		}
+		none := head != nil && chunked && ended && n == 0 && len(u.body.trailer) == 0 && !u.h.a.hasContent()
+		if chunked && ended && !none {
+			piece = u.appendEnd(piece)
+		}
+		if head != nil {
+			piece = append(u.h.appendFraming(head, !none), piece...)
 		}
 		if len(piece) > 0 {
 			if err := u.h.write(u.conn, piece); err != nil {

@@ -131,6 +131,9 @@ func (k *kind) handler(s *site) map[string]any {
 		}
 	}
 	maps.Copy(transport, k.transport)
+	if overNet {
+		transport["max_conns_per_host"] = 1 << 20 // which the HTTP/1.1 transport does not count
+	}
 	var backends []any
 	if directive == "load_balance" {
 		prefix := map[string]string{"https": "https://", "h2c": "h2c://", "unix": "unix/"}[k.scheme]

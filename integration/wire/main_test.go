@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,6 +23,12 @@ const buildTimeout = 15 * time.Minute
 // in it.
 var caddy *process
 
+// overNetName is the environment variable that has all backends spoken to over
+// net/http's transport, those which the HTTP/1.1 transport covers too.
+const overNetName = "LOAD_BALANCE_OVER_NET"
+
+var overNet = os.Getenv(overNetName) != ""
+
 func TestMain(m *testing.M) {
 	code, err := run(m)
 	if err != nil {
@@ -28,6 +36,20 @@ func TestMain(m *testing.M) {
 		code = 1
 	}
 	os.Exit(code)
+}
+
+// runOverNet runs the same tests again, over the other transport.
+func runOverNet(binary string) error {
+	args := slices.DeleteFunc(slices.Clone(os.Args[1:]), func(arg string) bool {
+		return strings.HasPrefix(arg, "-test.testlogfile")
+	})
+	cmd := exec.CommandContext(context.Background(), os.Args[0], args...)
+	cmd.Env = append(os.Environ(), overNetName+"=1", "CADDY_BINARY="+binary)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("over net/http's transport: %w", err)
+	}
+	return nil
 }
 
 func run(m *testing.M) (code int, err error) {
@@ -57,6 +79,9 @@ func run(m *testing.M) (code int, err error) {
 	closeSites()
 	if code == 0 {
 		err = goleak.Find()
+	}
+	if code == 0 && err == nil && !overNet {
+		err = runOverNet(binary)
 	}
 	return code, err
 }

@@ -99,6 +99,16 @@ func (c responseCase) run(t *testing.T, k *kind, protocol client) {
 }
 
 // check compares what the client got.
+// ownLength reports whether a field is a correct length that the backend did not
+// give: what has come whole at once may get one.
+func (c responseCase) ownLength(field string) bool {
+	head, rest, _ := strings.Cut(c.reply, "\r\n\r\n")
+	for strings.HasPrefix(head, "HTTP/1.1 1") {
+		head, rest, _ = strings.Cut(rest, "\r\n\r\n")
+	}
+	return field == fmt.Sprintf("content-length: %d", len(c.body)) && !strings.Contains(strings.ToLower(head), "content-length:")
+}
+
 func (c responseCase) check(t *testing.T, a *answer) {
 	t.Helper()
 	switch c.want {
@@ -124,6 +134,7 @@ func (c responseCase) check(t *testing.T, a *answer) {
 			a.fields = slices.DeleteFunc(a.fields, framesBody)
 			c.fields = slices.DeleteFunc(canonical(c.fields), framesBody)
 		}
+		a.fields = slices.DeleteFunc(a.fields, c.ownLength)
 		a.expectFields(t, append([]string{"Via: " + viaOf(c.reply) + " Caddy"}, c.fields...)...)
 		if a.body != c.body {
 			t.Errorf("the client got the body %.80q, want %.80q", a.body, c.body)
