@@ -1,10 +1,11 @@
 # `make` lists the targets. Go and make are all they need; the tools are Go
 # modules with pinned versions, see tools/go.mod.
 
-GO       ?= go
-FUZZTIME ?= 10s
-BENCH    ?= .
-DEMO     ?= examples/demo/Caddyfile
+GO        ?= go
+FUZZTIME  ?= 10s
+BENCH     ?= .
+BENCHARGS ?=
+DEMO      ?= examples/demo/Caddyfile
 
 tool          := $(GO) tool -modfile=tools/go.mod
 module        := github.com/caddy-loadbalance/caddy-loadbalance
@@ -57,7 +58,11 @@ fuzz: ## run every fuzz test for FUZZTIME (10s)
 	done
 
 .PHONY: bench
-bench: ## run the benchmarks that match BENCH (all)
+bench: ## measure side by side with other proxies: build/bench/report.md; for options BENCHARGS=-h
+	@cd bench && $(GO) run . -out ../build/bench $(BENCHARGS)
+
+.PHONY: gobench
+gobench: ## run the Go benchmarks that match BENCH (all)
 	$(GO) test -run='^$$' -bench='$(BENCH)' -benchmem ./balancer/ ./pool/
 
 .PHONY: clean

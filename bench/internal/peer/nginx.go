@@ -15,7 +15,7 @@ func Nginx() Proxy {
 		Install:     "apt-get install nginx",
 		versionArgs: []string{"-v"},
 		configure: func(dir string, s Site) ([]string, error) {
-			text, err := nginxConfig(s)
+			text, err := nginxConfig(s, os.Geteuid() == 0)
 			if err != nil {
 				return nil, err
 			}
@@ -25,7 +25,9 @@ func Nginx() Proxy {
 	}
 }
 
-func nginxConfig(s Site) (string, error) {
+// nginxConfig returns the configuration. Workers of a master that is root must
+// be root too, or they would not be let into its directory.
+func nginxConfig(s Site, root bool) (string, error) {
 	var text bytes.Buffer
 	err := nginxTemplate.Execute(&text, struct {
 		Site
@@ -34,7 +36,7 @@ func nginxConfig(s Site) (string, error) {
 		Connections int
 	}{
 		Site:        s,
-		Root:        os.Geteuid() == 0, // the workers would not be let into the directory
+		Root:        root,
 		Keep:        max(256, s.Idle, len(s.Backends)),
 		Connections: s.connections(),
 	})
