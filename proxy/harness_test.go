@@ -85,7 +85,7 @@ func transportConfig(cfg *config.Transport) *config.Transport {
 
 // harness is a proxy behind a real HTTP server.
 type harness struct {
-	t     *testing.T
+	t     testing.TB
 	addr  string
 	proxy *Proxy
 	pool  *pool.Pool
@@ -119,7 +119,7 @@ func start(t *testing.T, cfg *config.Handler) *harness {
 	return h
 }
 
-func provision(t *testing.T, cfg *config.Handler) *harness {
+func provision(t testing.TB, cfg *config.Handler) *harness {
 	t.Helper()
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
 	t.Cleanup(cancel)
@@ -269,7 +269,7 @@ func (h *harness) result(n int) result {
 }
 
 // eventually waits for a condition.
-func eventually(t *testing.T, what string, ok func() bool) {
+func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()

@@ -19,7 +19,7 @@ type http1Exchange struct {
 	a    *attempt
 	t    *http1Transport
 	conn *http1Conn  // nil: none yet, or given back
-	stop func() bool // stops waiting for the client to leave
+	stop func() bool // stops waiting for the client to leave; nil: nobody does
 
 	mem  *[http1BufferSize]byte // where buf usually is, nil if given back
 	buf  []byte
@@ -58,11 +58,30 @@ func (h *http1Exchange) start(a *attempt, t *http1Transport) {
 // its head is there.
 func (h *http1Exchange) roundTrip(conn *http1Conn) (*http.Response, error) {
 	h.conn = conn
-	h.stop = context.AfterFunc(h.a.r.Context(), func() { h.clientGone(conn) })
 	if err := h.sendRequest(); err != nil {
 		return nil, err
 	}
 	return h.receive()
+}
+
+// watchPatience is how long the backend may take before the exchange begins to
+// care whether the client is still there. Most responses come sooner, and to
+// follow a context is not free.
+const watchPatience = 10 * time.Millisecond
+
+// watchClient has the exchange end when the client leaves.
+func (h *http1Exchange) watchClient() {
+	if conn := h.conn; h.stop == nil {
+		h.stop = context.AfterFunc(h.a.r.Context(), func() { h.clientGone(conn) })
+	}
+}
+
+// unwatchClient undoes watchClient. It reports false if the client has left, and
+// the connection is being closed.
+func (h *http1Exchange) unwatchClient() bool {
+	stop := h.stop
+	h.stop = nil
+	return stop == nil || stop()
 }
 
 // clientGone ends the exchange when the client has left. Its context may be
@@ -110,7 +129,7 @@ func (h *http1Exchange) finish() {
 		return
 	}
 	good := !h.frame.closes && h.frame.minor == '1' && h.r == h.w && h.uploaded()
-	if good && h.stop() {
+	if left := !h.unwatchClient(); good && !left {
 		h.conn = nil
 		h.t.keep(conn)
 		return
@@ -123,7 +142,7 @@ func (h *http1Exchange) discard() {
 	if h.conn == nil {
 		return
 	}
-	h.stop()
+	h.unwatchClient()
 	_ = h.conn.Close()
 	h.conn = nil
 }

@@ -17,45 +17,67 @@ var errNoResponse = errors.New("backend has closed the connection without a resp
 // fill reads more of what the backend sends into the buffer. If wait is not 0
 // it gives up after that time with errWaited.
 func (h *http1Exchange) fill(wait time.Duration) error {
-	waiting := h.limitRead(wait)
 	if h.r == h.w {
 		h.r, h.w = 0, 0
 	}
-	n, err := h.conn.Read(h.buf[h.w:])
-	if n > 0 {
-		h.w += n
-		h.got = true
-		return nil
+	for {
+		limit := h.limitRead(wait)
+		n, err := h.conn.Read(h.buf[h.w:])
+		if n > 0 {
+			h.w += n
+			h.got = true
+			return nil
+		}
+		switch {
+		case err == io.EOF:
+			return err
+		case err == nil:
+			return io.ErrNoProgress
+		case limit == limitFailure || !errors.Is(err, os.ErrDeadlineExceeded):
+			return &exchangeError{"reading response", err}
+		}
+		h.watchClient()
+		if limit == limitWait {
+			return errWaited
+		}
+		if wait > 0 {
+			wait -= watchPatience
+		}
 	}
-	switch {
-	case waiting && errors.Is(err, os.ErrDeadlineExceeded):
-		return errWaited
-	case err == io.EOF:
-		return err
-	case err == nil:
-		return io.ErrNoProgress
-	}
-	return &exchangeError{"reading response", err}
 }
 
-// limitRead sets how long the next read may take. It reports whether that is
-// wait.
-func (h *http1Exchange) limitRead(wait time.Duration) bool {
+// readLimit says what it means when a read takes too long.
+type readLimit uint8
+
+const (
+	limitFailure readLimit = iota // that the backend has failed
+	limitWait                     // that what it was asked to wait for did not come
+	limitWatch                    // that it is time to watch the client
+)
+
+// limitRead sets how long the next read may take.
+func (h *http1Exchange) limitRead(wait time.Duration) readLimit {
 	if h.upload != nil {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 	}
-	limit, waiting := wait, wait > 0
+	limit, meaning := wait, limitWait
+	if wait == 0 {
+		meaning = limitFailure // set by the end of an upload, if there is one
+	}
+	if h.stop == nil && (limit == 0 || watchPatience < limit) {
+		limit, meaning = watchPatience, limitWatch
+	}
 	if d := h.t.dialer.readTimeout; d > 0 && (limit == 0 || d < limit) {
-		limit, waiting = d, false
+		limit, meaning = d, limitFailure
 	}
 	if !h.headDone && !h.headBy.IsZero() {
 		if d := max(time.Until(h.headBy), 1); limit == 0 || d < limit {
-			limit, waiting = d, false
+			limit, meaning = d, limitFailure
 		}
 	}
 	h.conn.limitRead(limit)
-	return waiting
+	return meaning
 }
 
 // readHead reads until the buffer begins with a whole head, and returns it.

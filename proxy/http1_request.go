@@ -9,11 +9,17 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
+// smallHead is what sockets take without anybody reading.
+const smallHead = 4 << 10
+
 // sendRequest sends the request, or begins to.
 func (h *http1Exchange) sendRequest() error {
 	head, err := h.appendHead(h.buf[:0])
 	if err != nil {
 		return err
+	}
+	if h.a.body != nil || len(head) > smallHead {
+		h.watchClient() // writing may take long
 	}
 	if h.a.body != nil {
 		return h.sendBody(head)

@@ -8,7 +8,7 @@ import (
 // switchOver takes the connection out of the exchange, to become one side of a
 // tunnel, with what has come behind the head.
 func (h *http1Exchange) switchOver() io.ReadWriteCloser {
-	h.stop()
+	h.unwatchClient()
 	h.conn.limitRead(0)
 	t := &http1Tunnel{http1Conn: h.conn, ahead: append([]byte(nil), h.buf[h.r:h.w]...), dialer: h.t.dialer}
 	h.conn, h.r, h.w = nil, 0, 0

@@ -100,7 +100,7 @@ func (h *harness) exchange(request string) (*http.Response, string) {
 }
 
 // rawBackend runs a backend that handles each connection with script.
-func rawBackend(t *testing.T, script func(*peer)) string {
+func rawBackend(t testing.TB, script func(*peer)) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -110,7 +110,7 @@ func rawBackend(t *testing.T, script func(*peer)) string {
 	return ln.Addr().String()
 }
 
-func serveRaw(t *testing.T, ln net.Listener, script func(*peer)) {
+func serveRaw(t testing.TB, ln net.Listener, script func(*peer)) {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	conns := make(map[net.Conn]bool)
