@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"errors"
 	"net"
 	"time"
 )
@@ -12,6 +13,23 @@ type http1Conn struct {
 	used  bool      // had an exchange
 	armed bool      // has a read deadline
 	idle  time.Time // since when it is
+}
+
+var errHungUp = errors.New("backend has closed the connection at once")
+
+// greeting returns what it means for the exchange that is about to begin if
+// something is to be seen on the connection: on one that was used before, that
+// it was spoilt while idle.
+func (c *http1Conn) greeting(seen look) error {
+	switch {
+	case seen == lookQuiet:
+		return nil
+	case c.used:
+		return errStale
+	case seen == lookData:
+		return errUnsolicited
+	}
+	return &connectError{errHungUp}
 }
 
 // limitRead sets how long reads may take from now on; 0 is no limit.

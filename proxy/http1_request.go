@@ -1,7 +1,10 @@
 package proxy
 
 import (
+	"errors"
+	"io"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -18,17 +21,44 @@ func (h *http1Exchange) sendRequest() error {
 	if err != nil {
 		return err
 	}
-	if h.a.body != nil || len(head) > smallHead {
-		h.watchClient() // writing may take long
-	}
 	if h.a.body != nil {
+		h.watchClient() // writing may take long
 		return h.sendBody(head)
 	}
 	if limit := h.t.headerTimeout; limit > 0 {
 		h.headBy = time.Now().Add(limit)
 	}
-	h.wrote = true
-	return h.write(h.conn, h.appendFraming(head, false))
+	return h.ask(h.appendFraming(head, false))
+}
+
+// asks reports whether the connection is looked at when the request is sent.
+func (h *http1Exchange) asks() bool { return h.a.body == nil }
+
+// ask sends a request without a body, and may receive the first bytes of the
+// response.
+func (h *http1Exchange) ask(request []byte) error {
+	limit := h.limitRead(0)
+	seen, sent, got, err := h.conn.ask(request, h.buf)
+	if spoilt := h.conn.greeting(seen); spoilt != nil {
+		return spoilt
+	}
+	h.wrote = sent > 0
+	h.w, h.got = got, got > 0
+	if sent < len(request) && err == nil {
+		h.wrote = true
+		h.watchClient() // writing may take long
+		return h.write(h.conn, request[sent:])
+	}
+	switch {
+	case err == nil:
+		return nil
+	case limit == limitWatch && errors.Is(err, os.ErrDeadlineExceeded):
+		h.watchClient()
+		return nil
+	case err == io.EOF:
+		return &exchangeError{"reading response", errNoResponse}
+	}
+	return &exchangeError{"exchange with the backend", err}
 }
 
 // appendHead appends the head of the request, up to its framing. Where nothing special is to be

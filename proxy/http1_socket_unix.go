@@ -3,18 +3,27 @@
 package proxy
 
 import (
+	"io"
 	"net"
+	"os"
 	"syscall"
 )
 
 // canLookIntoSockets says that what has arrived can be seen without a reader.
 const canLookIntoSockets = true
 
-// socket is what is below a connection.
+// socket is what is below a connection. It is used by one goroutine at a time.
 type socket struct {
 	raw    syscall.RawConn
-	peek   func(fd uintptr) // made once, so that looking does not allocate
-	result look
+	peek   func(fd uintptr)      // made once, so that looking does not allocate
+	step   func(fd uintptr) bool // of ask; likewise
+	seen   look
+	out    []byte // what to ask
+	in     []byte // where the answer goes
+	asking bool   // out was not written yet
+	sent   int    // bytes of out
+	got    int    // bytes of in
+	err    error
 }
 
 // look is what there is to see of an idle connection.
@@ -36,7 +45,8 @@ func (s *socket) open(conn net.Conn) {
 		return
 	}
 	s.raw = raw
-	s.peek = func(fd uintptr) { s.result = peek(int(fd)) }
+	s.peek = func(fd uintptr) { s.seen = peek(int(fd)) }
+	s.step = func(fd uintptr) bool { return s.askStep(int(fd)) }
 }
 
 // look tells whether something has arrived, or the connection was closed.
@@ -44,7 +54,65 @@ func (s *socket) look() look {
 	if s.raw == nil || s.raw.Control(s.peek) != nil {
 		return lookClosed
 	}
-	return s.result
+	return s.seen
+}
+
+// ask looks at the connection, writes to it if all is quiet, and waits for the
+// first bytes of the answer: as one operation, which saves trying to read when
+// nothing can have come yet. Nothing was written unless the look is quiet. If
+// fewer bytes were sent than there are, the rest is to be written first.
+func (s *socket) ask(out, in []byte) (seen look, sent, got int, err error) {
+	if s.raw == nil {
+		return lookClosed, 0, 0, nil
+	}
+	s.out, s.in, s.asking, s.sent, s.got, s.err = out, in, true, 0, 0, nil
+	err = s.raw.Read(s.step)
+	s.out, s.in = nil, nil
+	if s.asking {
+		return lookClosed, 0, 0, err
+	}
+	if err == nil {
+		err = s.err
+	}
+	return s.seen, s.sent, s.got, err
+}
+
+// askStep is called until it returns true; in between, the connection becomes
+// readable. What arrives after the first call makes for another one.
+func (s *socket) askStep(fd int) (done bool) {
+	if s.asking {
+		s.asking = false
+		if s.seen = peek(fd); s.seen != lookQuiet {
+			return true
+		}
+		n, err := again(func() (int, error) { return syscall.Write(fd, s.out) })
+		s.sent = max(n, 0)
+		if err != nil && err != syscall.EAGAIN {
+			s.err = os.NewSyscallError("write", err)
+		}
+		return err != nil || n < len(s.out)
+	}
+	n, err := again(func() (int, error) { return syscall.Read(fd, s.in) })
+	switch {
+	case err == syscall.EAGAIN:
+		return false
+	case err != nil:
+		s.err = os.NewSyscallError("read", err)
+	case n == 0:
+		s.err = io.EOF
+	}
+	s.got = max(n, 0)
+	return true
+}
+
+// again repeats a system call that a signal has interrupted.
+func again(call func() (int, error)) (int, error) {
+	for {
+		n, err := call()
+		if err != syscall.EINTR {
+			return n, err
+		}
+	}
 }
 
 func peek(fd int) look {

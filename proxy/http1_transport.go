@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"time"
 
@@ -22,8 +21,6 @@ type http1Transport struct {
 	continueTimeout time.Duration
 	idle            idleConns
 }
-
-var errHungUp = errors.New("backend has closed the connection at once")
 
 func newHTTP1Transport(maker *transports, addr config.Address) *http1Transport {
 	cfg := &maker.cfg
@@ -63,12 +60,18 @@ func (t *http1Transport) send(a *attempt) (*http.Response, error) {
 	}
 	again := false
 	for {
-		conn, err := t.connect(a.r.Context(), again)
+		conn, err := t.connect(a.r.Context(), again, h.asks())
 		if err != nil {
 			return nil, err
 		}
 		res, err := h.roundTrip(conn)
-		if err == nil || again || !h.mayRepeat() {
+		switch {
+		case err == nil:
+			return res, nil
+		case err == errStale:
+			_ = conn.Close()
+			continue // nothing was sent
+		case again || !h.mayRepeat():
 			return res, err
 		}
 		h.end()
@@ -77,15 +80,15 @@ func (t *http1Transport) send(a *attempt) (*http.Response, error) {
 	}
 }
 
-// connect returns an idle connection that is fit for use, unless a fresh one is
-// wanted, or else a new one.
-func (t *http1Transport) connect(ctx context.Context, fresh bool) (*http1Conn, error) {
+// connect returns an idle connection, unless a fresh one is wanted, or else a
+// new one. It is fit for use, or looked at when it is used.
+func (t *http1Transport) connect(ctx context.Context, fresh, unseen bool) (*http1Conn, error) {
 	for !fresh {
 		c := t.idle.take()
 		if c == nil {
 			break
 		}
-		if c.look() == lookQuiet {
+		if unseen || c.look() == lookQuiet {
 			return c, nil
 		}
 		_ = c.Close()
@@ -95,13 +98,11 @@ func (t *http1Transport) connect(ctx context.Context, fresh bool) (*http1Conn, e
 		return nil, &connectError{err}
 	}
 	c := newHTTP1Conn(raw)
-	switch c.look() {
-	case lookData:
-		_ = c.Close()
-		return nil, errUnsolicited
-	case lookClosed:
-		_ = c.Close()
-		return nil, &connectError{errHungUp}
+	if !unseen {
+		if err := c.greeting(c.look()); err != nil {
+			_ = c.Close()
+			return nil, err
+		}
 	}
 	return c, nil
 }
