@@ -16,7 +16,7 @@ type Environment struct {
 	Cores     int               `json:"cores"`
 	MemoryMiB int64             `json:"memory_mib"`
 	Kernel    string            `json:"kernel"`
-	Go        string            `json:"go"`
+	Load      string            `json:"load"`     // average of a minute, before the run
 	Versions  map[string]string `json:"versions"` // of programs
 	Order     []string          `json:"-"`        // of Versions
 	Rounds    int               `json:"rounds"`
@@ -31,7 +31,7 @@ func (e *Environment) Describe(now time.Time) {
 	kib, _ := strconv.ParseInt(strings.TrimSuffix(field("/proc/meminfo", "MemTotal"), " kB"), 10, 64)
 	e.MemoryMiB = kib >> 10
 	e.Kernel = firstLine("/proc/sys/kernel/osrelease")
-	e.Go = runtime.Version()
+	e.Load, _, _ = strings.Cut(firstLine("/proc/loadavg"), " ")
 	e.Versions = make(map[string]string)
 }
 
@@ -44,8 +44,8 @@ func (e *Environment) Add(program, version string) {
 }
 
 func (e *Environment) markdown(text *strings.Builder) {
-	fmt.Fprintf(text, "%s · %s, %d cores, %d MiB · Linux %s · %s · medians of %d rounds of %d s\n\n",
-		e.Date, e.Processor, e.Cores, e.MemoryMiB, e.Kernel, e.Go, e.Rounds, e.Seconds)
+	fmt.Fprintf(text, "%s · %s, %d cores, %d MiB · Linux %s · load before the run %s · medians of %d rounds of %d s\n\n",
+		e.Date, e.Processor, e.Cores, e.MemoryMiB, e.Kernel, e.Load, e.Rounds, e.Seconds)
 	text.WriteString("| program | version |\n|---|---|\n")
 	for _, program := range e.Order {
 		fmt.Fprintf(text, "| %s | %s |\n", program, e.Versions[program])

@@ -35,7 +35,7 @@ func example() *Report {
 	r := &Report{
 		Subject: "load_balance",
 		Environment: Environment{
-			Date: "2026-05-04", Processor: "Some Processor", Cores: 2, MemoryMiB: 4096, Kernel: "6.1", Go: "go1.26",
+			Date: "2026-05-04", Processor: "Some Processor", Cores: 2, MemoryMiB: 4096, Kernel: "6.1", Load: "0.50",
 			Rounds: 3, Seconds: 5, Versions: make(map[string]string),
 		},
 		Works:    []*Work{small, open, idle},
