@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/caddy-loadbalance/caddy-loadbalance/bench/internal/backend"
@@ -37,15 +38,23 @@ func (b *bench) round(ctx context.Context, w work, p peer.Proxy) (report.Sample,
 	defer process.Stop()
 
 	job := b.job(w, site, dir)
-	if w.path != backend.Echo { // whose client checks what it gets
-		if err := load.Check(ctx, job, backend.Size(w.path)); err != nil {
-			return nil, err
-		}
+	if err := ready(ctx, w, job); err != nil {
+		return nil, err
 	}
 	if w.drive == nil {
 		return b.measureIdle(ctx, w, process, job)
 	}
 	return b.measure(ctx, w, process, job)
+}
+
+// ready waits until a proxy answers as it should.
+func ready(ctx context.Context, w work, job load.Job) error {
+	path := w.path
+	if path == backend.Echo {
+		path = backend.Small // the client of the other checks what it gets
+		job.URL = strings.TrimSuffix(job.URL, w.path) + path
+	}
+	return load.Ready(ctx, job, backend.Size(path))
 }
 
 // measure drives a running proxy, and accounts for what it uses.

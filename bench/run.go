@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/caddy-loadbalance/caddy-loadbalance/bench/internal/backend"
@@ -137,7 +138,7 @@ func (b *bench) judge(what string, sample report.Sample, rate int) {
 
 // problem notes what makes the report less than it should be.
 func (b *bench) problem(format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
+	text := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", " ")
 	b.report.Problems = append(b.report.Problems, text)
 	progress("%s", text)
 }

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -10,23 +11,35 @@ import (
 	"time"
 )
 
-// Check sends the request of a job once, and returns an error unless it is
-// answered by a 2xx status and a body of size bytes.
-func Check(ctx context.Context, job Job, size int64) error {
+// Ready waits until the request of a job is answered by a 2xx status and a body
+// of size bytes. Some proxies listen before they know what to serve.
+func Ready(ctx context.Context, job Job, size int64) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	method := job.Method
-	if method == "" {
-		method = http.MethodGet
-	}
-	req, err := http.NewRequestWithContext(ctx, method, job.URL, strings.NewReader(strings.Repeat("x", job.BodySize)))
-	if err != nil {
-		return err
-	}
 	client := &http.Client{Transport: &http.Transport{
 		TLSClientConfig:   insecure(),
 		DisableKeepAlives: true,
 	}}
+	for {
+		err := check(ctx, client, job, size)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// check sends the request once.
+func check(ctx context.Context, client *http.Client, job Job, size int64) error {
+	method := cmp.Or(job.Method, http.MethodGet)
+	req, err := http.NewRequestWithContext(ctx, method, job.URL, strings.NewReader(strings.Repeat("x", job.BodySize)))
+	if err != nil {
+		return err
+	}
 	resp, err := client.Do(req)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -137,13 +138,31 @@ func TestIdle(t *testing.T) {
 func TestCheck(t *testing.T) {
 	s := newServer(t)
 	s.StartTLS()
-	if err := Check(t.Context(), Job{URL: s.URL}, 5); err != nil {
+	if err := check(t.Context(), s.Client(), Job{URL: s.URL}, 5); err != nil {
 		t.Error(err)
 	}
-	if err := Check(t.Context(), Job{URL: s.URL}, 6); err == nil || !strings.Contains(err.Error(), "5 bytes") {
+	if err := check(t.Context(), s.Client(), Job{URL: s.URL}, 6); err == nil || !strings.Contains(err.Error(), "5 bytes") {
 		t.Errorf("a body of another size: got %v", err)
 	}
-	if err := Check(t.Context(), Job{URL: s.URL + "/error"}, 0); err == nil || !strings.Contains(err.Error(), "502") {
+	if err := check(t.Context(), s.Client(), Job{URL: s.URL + "/error"}, 0); err == nil || !strings.Contains(err.Error(), "502") {
 		t.Errorf("a status 502: got %v", err)
+	}
+}
+
+func TestReady(t *testing.T) {
+	var requests atomic.Int64
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if requests.Add(1) < 3 {
+			w.WriteHeader(http.StatusNotFound)
+		}
+	}))
+	defer s.Close()
+	if err := Ready(t.Context(), Job{URL: s.URL}, 0); err != nil || requests.Load() != 3 {
+		t.Errorf("got %v after %d requests, want none after 3", err, requests.Load())
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := Ready(ctx, Job{URL: s.URL}, 0); err == nil {
+		t.Error("a context that has ended is no error")
 	}
 }

@@ -11,7 +11,7 @@ func Traefik(binary string) Proxy {
 		Name:        "traefik",
 		Program:     binary,
 		Install:     "name its binary by -traefik",
-		versionArgs: []string{"version", "--format", "Traefik {{.Version}}"},
+		versionArgs: []string{"version"},
 		configure: func(dir string, s Site) ([]string, error) {
 			file, err := writeConfig(dir, "dynamic.yml", traefikConfig(s))
 			return []string{
