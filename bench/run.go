@@ -55,7 +55,7 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	if n := len(b.report.Problems); n > 0 {
-		return fmt.Errorf("%d problems, see the end of the report", n)
+		return fmt.Errorf("problems, at the end of the report: %d", n)
 	}
 	return nil
 }

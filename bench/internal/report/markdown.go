@@ -91,6 +91,9 @@ func (r *Report) others(works []*Work) []string {
 
 // markdown shows the medians of a work, a proxy a line.
 func (w *Work) markdown(text *strings.Builder, subject string) {
+	if len(w.Results) == 0 {
+		return // the problems say why
+	}
 	columns := loadColumns
 	if w.Idle {
 		columns = idleColumns

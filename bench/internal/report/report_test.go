@@ -38,7 +38,7 @@ func example() *Report {
 			Date: "2026-05-04", Processor: "Some Processor", Cores: 2, MemoryMiB: 4096, Kernel: "6.1", Load: "0.50",
 			Rounds: 3, Seconds: 5, Versions: make(map[string]string),
 		},
-		Works:    []*Work{small, open, idle},
+		Works:    []*Work{small, open, idle, {Name: "h2", Title: "nobody could"}},
 		Problems: []string{"small GET, round 1, respond: 2 errors"},
 	}
 	r.Environment.Add("haproxy", "HAProxy version 2")
