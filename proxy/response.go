@@ -78,7 +78,7 @@ func (a *attempt) copyHeader(res *http.Response) {
 		h["Content-Type"] = nil // or the server guesses one
 	}
 	h["Via"] = append(h["Via"], via(res.Proto, res.ProtoMajor, res.ProtoMinor))
-	if names := announced(res.Trailer, a.guard.Load().connectionOptions()); len(names) > 0 {
+	if names := announced(res.Trailer, a.guard.Load().connectionOptions()); len(names) > 0 && a.r.ProtoAtLeast(1, 1) {
 		list := make([]string, 0, len(names))
 		for name := range names {
 			if _, twice := h[name]; !twice { // the server would send the field's value as well
@@ -101,7 +101,7 @@ func (a *attempt) copyTrailer(res *http.Response) {
 	maps.DeleteFunc(trailer, func(_ string, values []string) bool {
 		return len(values) == 0 // announced, but did not come; over HTTP/2 the response would not end
 	})
-	if len(trailer) == 0 {
+	if len(trailer) == 0 || !a.r.ProtoAtLeast(1, 1) {
 		return
 	}
 	// without a flush the server would give a short body a length, and could
@@ -160,6 +160,9 @@ func (a *attempt) abort(err error) {
 	}
 	a.failure = &failure{err: err}
 	_ = http.NewResponseController(a.w).Flush()
+	if !a.r.ProtoAtLeast(1, 1) {
+		resetClient(a.w)
+	}
 	panic(http.ErrAbortHandler)
 }
 
