@@ -32,6 +32,7 @@ type exchange struct {
 	upgrade     string      // the protocol to switch to; "" for none
 	connect     bool        // switched to by extended CONNECT
 	incremental bool
+	answered    bool // by this proxy itself
 
 	// of the attempts
 	attempts  int

@@ -3,6 +3,7 @@ package proxy
 import (
 	"net/http"
 	"net/url"
+	"strconv"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
@@ -11,13 +12,17 @@ import (
 func (x *exchange) prepare() error {
 	protocol := extendedConnect(x.r)
 	if x.r.Method == http.MethodConnect && protocol == "" {
-		x.w.Header().Set("Allow", "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT")
+		x.w.Header().Set("Allow", proxyMethods)
 		return caddyhttp.Error(http.StatusMethodNotAllowed, errConnect)
 	}
 	if err := checkRequest(x.r); err != nil {
 		return err
 	}
 	x.takeBody()
+	forwards, limited := maxForwards(x.r)
+	if limited && forwards == 0 {
+		return x.answerHere()
+	}
 	if protocol != "" {
 		x.connect = true
 	} else {
@@ -40,6 +45,9 @@ func (x *exchange) prepare() error {
 		return err
 	}
 	x.prepareHeader()
+	if limited {
+		x.header["Max-Forwards"] = []string{strconv.FormatUint(forwards-1, 10)}
+	}
 	return x.prepareBody()
 }
 
