@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -49,28 +50,27 @@ func (x *h2cExchange) expectReset(t *testing.T) {
 // TestH2CBadUpload: a body that breaks off, or is malformed, is the client's
 // fault, and never complete for the backend.
 func TestH2CBadUpload(t *testing.T) {
-	const head = "POST /upload HTTP/1.1\r\nHost: HOST\r\n"
 	for _, test := range []struct {
-		name, request string
+		name, rest string
 		leaves        bool
 		status        int
 	}{
-		{"malformed chunk", head + chunked + "\r\n5\r\nhello\r\nzz\r\n", false, 400},
-		{"malformed last chunk", head + chunked + "\r\n5\r\nhello\r\n0\r\nX-A: \x00\r\n\r\n", false, 400},
-		{"the client leaves in its length", head + "Content-Length: 10\r\n\r\nhello", true, 499},
-		{"the client leaves in a chunk", head + chunked + "\r\n5\r\nhello\r\nff\r\nhe", true, 499},
+		{"malformed chunk", chunked + "\r\n5\r\nhello\r\nzz\r\n", false, 400},
+		{"malformed last chunk", chunked + "\r\n5\r\nhello\r\n0\r\nX-A: \x00\r\n\r\n", false, 400},
+		{"the client leaves in its length", "Content-Length: 10\r\n\r\nhello", true, 499},
+		{"the client leaves in a chunk", chunked + "\r\nff\r\nhello", true, 499},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			x := startH2C(t, test.request)
+			uri := fmt.Sprintf("/%x", time.Now().UnixNano())
+			x := startH2C(t, "POST "+uri+" HTTP/1.1\r\nHost: HOST\r\n"+test.rest)
 			if test.leaves {
-				x.server.expectData(x.stream, "hello")
 				x.client.reset()
 			}
 			x.expectReset(t)
 			if !test.leaves {
 				x.client.answer("POST").expectStatus(t, test.status)
-			} else if status := x.site.accessLog(t, "/upload"); status != test.status {
+			} else if status := x.site.accessLog(t, uri); status != test.status {
 				t.Errorf("the access log has status %d, want %d", status, test.status)
 			}
 			x.site.expectIdle(t)
