@@ -52,8 +52,8 @@ func (x *h2cExchange) expectReset(t *testing.T) {
 func TestH2CBadUpload(t *testing.T) {
 	for _, test := range []struct {
 		name, rest string
-		leaves        bool
-		status        int
+		leaves     bool
+		status     int
 	}{
 		{"malformed chunk", chunked + "\r\n5\r\nhello\r\nzz\r\n", false, 400},
 		{"malformed last chunk", chunked + "\r\n5\r\nhello\r\n0\r\nX-A: \x00\r\n\r\n", false, 400},
