@@ -3,7 +3,9 @@ package admin
 import (
 	"fmt"
 	"net/http"
+	"slices"
 
+	"github.com/caddy-loadbalance/caddy-loadbalance/config"
 	"github.com/caddy-loadbalance/caddy-loadbalance/pool"
 )
 
@@ -14,17 +16,19 @@ func replaceBackends(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	specs, err := c.readSpecs()
+	inputs, err := c.readSpecs()
 	if err != nil {
 		return nil, err
 	}
 	var was pool.View
+	var specs []pool.Spec
 	err = c.commit(func() error {
 		was = p.View()
 		opt, err := c.options(was.Revision)
 		if err != nil {
 			return err
 		}
+		specs = inputs.identify(was.Backends)
 		return p.Replace(specs, opt)
 	})
 	if err != nil {
@@ -41,7 +45,14 @@ func replaceBackends(c *call) (*answer, error) {
 	return &answer{body: wireBackends(v.Backends), revision: v.Revision, tagged: true}, nil
 }
 
-func (c *call) readSpecs() ([]pool.Spec, error) {
+// set is the backends of a body.
+type set struct {
+	specs []pool.Spec
+	named []bool          // which were sent with their id
+	ids   map[string]bool // of those
+}
+
+func (c *call) readSpecs() (*set, error) {
 	v, err := c.readJSON()
 	if err != nil {
 		return nil, err
@@ -50,17 +61,36 @@ func (c *call) readSpecs() ([]pool.Spec, error) {
 	if !ok {
 		return nil, refuse(http.StatusBadRequest, codeBadJSON, "expected an array of backends, got %s", describe(v))
 	}
-	specs := make([]pool.Spec, len(values))
+	s := &set{specs: make([]pool.Spec, len(values)), named: make([]bool, len(values)), ids: make(map[string]bool)}
 	for i, value := range values {
 		in, err := parseBackend(value, fmt.Sprintf("[%d]", i), toReplace)
 		if err != nil {
 			return nil, err
 		}
-		if specs[i], err = in.spec(); err != nil {
+		if s.specs[i], err = in.spec(); err != nil {
 			return nil, err
 		}
+		if s.named[i] = in.id != nil; s.named[i] {
+			s.ids[*in.id] = true
+		}
 	}
-	return specs, nil
+	return s, nil
+}
+
+// identify returns the specs. Those that were sent without an id have that of
+// the backend which is at their address now, so that it goes on as it is.
+func (s *set) identify(now []pool.BackendView) []pool.Spec {
+	at := make(map[config.Address]string, len(now))
+	for i := range now {
+		at[now[i].Address] = now[i].ID
+	}
+	specs := slices.Clone(s.specs)
+	for i := range specs {
+		if id, taken := at[specs[i].Address]; taken && !s.named[i] && !s.ids[id] {
+			specs[i].ID = id
+		}
+	}
+	return specs
 }
 
 // compare returns what differs between the backends before and after, and the

@@ -152,14 +152,23 @@ func TestPutRearranges(t *testing.T) {
 		t.Errorf("swapped: %s", got)
 	}
 	const renamed = "127.0.0.1:9001=127.0.0.1:9001 other=127.0.0.1:9002"
-	if got := put(`[{"address": "127.0.0.1:9001"}, {"id": "other", "address": "127.0.0.1:9002"}]`); got != renamed {
+	if got := put(`[{"id": "127.0.0.1:9001", "address": "127.0.0.1:9001"}, {"id": "other", "address": "127.0.0.1:9002"}]`); got != renamed {
 		t.Errorf("renamed: %s", got)
 	}
+	// without ids, backends are known by their address
+	if got := put(`[{"address": "127.0.0.1:9002"}, {"address": "HTTP://127.0.0.1:09001/"}]`); got != renamed || s.revision("web") != 3 {
+		t.Errorf("put back without ids: %s at revision %d", got, s.revision("web"))
+	}
+	// but for ids that are another's in the same body
+	const moved = "127.0.0.1:9002=127.0.0.1:9002 other=127.0.0.1:9001"
+	if got := put(`[{"id": "other", "address": "127.0.0.1:9001"}, {"address": "127.0.0.1:9002"}]`); got != moved {
+		t.Errorf("moved: %s", got)
+	}
 	const restored = "127.0.0.1:9001=127.0.0.1:9001 127.0.0.1:9002=127.0.0.1:9002"
-	if got := put(`[{"address": "127.0.0.1:9002"}, {"address": "127.0.0.1:9001"}]`); got != restored {
+	if got := put(`[{"id": "127.0.0.1:9002", "address": "127.0.0.1:9002"}, {"id": "127.0.0.1:9001", "address": "127.0.0.1:9001"}]`); got != restored {
 		t.Errorf("restored: %s", got)
 	}
-	if list[0].Source != pool.FromConfig || list[1].Source != pool.FromConfig || s.revision("web") != 4 {
+	if list[0].Source != pool.FromConfig || list[1].Source != pool.FromConfig || s.revision("web") != 5 {
 		t.Errorf("restored: %+v at revision %d", list, s.revision("web"))
 	}
 }

@@ -130,23 +130,24 @@ func (p *Cookie) NewPicker(members []*pool.Member, prev pool.Picker) pool.Picker
 	})
 }
 
-// cookieFor returns the cookie with a value for the client of a request.
-func (p *Cookie) cookieFor(r *http.Request, value string) *http.Cookie {
+// cookieFor returns the cookie with a value for a client that uses TLS or not.
+func (p *Cookie) cookieFor(secure bool, value string) *http.Cookie {
 	c := &http.Cookie{
 		Name: p.Name, Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode,
 		MaxAge: int(time.Duration(p.MaxAge) / time.Second),
 	}
-	if clientUsesTLS(r) {
+	if secure {
 		c.Secure, c.SameSite = true, http.SameSiteNoneMode
 	}
 	return c
 }
 
+const setCookie = "Set-Cookie"
+
 // dropCookie removes cookies with a name from a response that has not been
 // sent.
 func dropCookie(h http.Header, name string) {
-	const field = "Set-Cookie"
-	list := h[field]
+	list := h[setCookie]
 	if len(list) == 0 {
 		return
 	}
@@ -157,10 +158,10 @@ func dropCookie(h http.Header, name string) {
 		}
 	}
 	if len(rest) == 0 {
-		delete(h, field)
+		delete(h, setCookie)
 		return
 	}
-	h[field] = rest
+	h[setCookie] = rest
 }
 
 // Interface guards

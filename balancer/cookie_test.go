@@ -103,6 +103,22 @@ func TestCookieKeepsClientWithBackend(t *testing.T) {
 	}
 }
 
+// What a client without a cookie costs is the list of header values.
+func TestCookieOfNewClientAllocatesOnce(t *testing.T) {
+	for _, n := range sizes {
+		p := newPolicy(t, `{"policy": "cookie", "fallback": {"policy": "first"}}`).NewPicker(pooltest.Members(t, equalWeights(n)...), nil)
+		q := seeded(1)
+		release(p, p.Pick(q)) // makes the member's line
+		header := q.Writer.Header()
+		if allocs := testing.AllocsPerRun(100, func() {
+			clear(header)
+			release(p, p.Pick(q))
+		}); allocs > 1 {
+			t.Errorf("%d members: %v allocations", n, allocs)
+		}
+	}
+}
+
 func TestCookieThatCountsAsNone(t *testing.T) {
 	members := pooltest.Members(t, 1, 1, 1)
 	p := newPolicy(t, `{"policy": "cookie", "secret": "x", "fallback": {"policy": "first"}}`).NewPicker(members, nil)

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"strings"
+	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
@@ -26,6 +27,9 @@ type cookieChooser struct {
 	macs    []mac // of the members
 	// byPrefix finds a member by the first bytes of its mac
 	byPrefix map[uint64]uint32
+	// lines are the Set-Cookie fields of the members, without and with TLS,
+	// each made when it is first needed
+	lines [2][]atomic.Pointer[string]
 }
 
 // newCookieChooser makes a chooser. The macs are taken over from the one
@@ -34,6 +38,9 @@ func newCookieChooser(policy *Cookie, members []*pool.Member, before *cookieChoo
 	c := &cookieChooser{
 		policy: policy, members: members, macs: make([]mac, len(members)),
 		byPrefix: make(map[uint64]uint32, len(members)),
+	}
+	for i := range c.lines {
+		c.lines[i] = make([]atomic.Pointer[string], len(members))
 	}
 	if before != nil && before.policy.Secret != policy.Secret {
 		before = nil
@@ -155,8 +162,22 @@ func (c *cookieChooser) settle(q *pool.Request, m *pool.Member) {
 	if m == nil || q.HTTP == nil || q.Writer == nil {
 		return
 	}
-	value := hex.EncodeToString(c.macs[m.Index][:])
-	http.SetCookie(q.Writer, c.policy.cookieFor(q.HTTP, value))
+	h := q.Writer.Header()
+	h[setCookie] = append(h[setCookie], c.line(m.Index, clientUsesTLS(q.HTTP)))
+}
+
+// line returns the Set-Cookie field that names a member.
+func (c *cookieChooser) line(member int, secure bool) string {
+	made := &c.lines[0][member]
+	if secure {
+		made = &c.lines[1][member]
+	}
+	if line := made.Load(); line != nil {
+		return *line
+	}
+	line := c.policy.cookieFor(secure, hex.EncodeToString(c.macs[member][:])).String()
+	made.Store(&line)
+	return line
 }
 
 func (c *cookieChooser) unset(q *pool.Request) {

@@ -25,6 +25,12 @@ var forwarded = map[string][]string{
 	"x-forwarded-host":  {"{http.request.host}", "{http.request.hostport}", "{host}", "{hostport}"},
 }
 
+// ownAddress has the placeholders for the address of the backend that a request
+// goes to.
+var ownAddress = []string{
+	"{upstream_hostport}", "{http.reverse_proxy.upstream.hostport}", "{http.load_balance.backend.hostport}",
+}
+
 func (p *parser) rewrite() *rewrite.Rewrite {
 	if p.cfg.Rewrite == nil {
 		p.cfg.Rewrite = new(rewrite.Rewrite)
@@ -48,9 +54,29 @@ func (p *parser) headerUp() error {
 	if err != nil {
 		return err
 	}
+	if strings.EqualFold(args[0], "Host") {
+		p.host = p.d.Token()
+	}
 	if len(args) == 2 && slices.Contains(forwarded[strings.ToLower(args[0])], args[1]) {
 		p.warn("header_up " + args[0] + " sets what is sent by default")
 	}
+	return nil
+}
+
+// checkHost warns of a Host that is sent in any case: backends with TLS get
+// their own address.
+func (p *parser) checkHost() error {
+	h := p.cfg.Headers
+	if h == nil || h.Request == nil || len(p.cfg.Backends) == 0 ||
+		!slices.Contains(ownAddress, h.Request.Set.Get("Host")) {
+		return nil
+	}
+	for _, b := range p.cfg.Backends {
+		if !strings.HasPrefix(b.Address, "https://") {
+			return nil
+		}
+	}
+	warnAt(p.host, "header_up Host sets what is sent by default to backends with https://")
 	return nil
 }
 

@@ -36,7 +36,8 @@ type parser struct {
 	addresses map[config.Address]caddyfile.Token
 	ids       map[string]caddyfile.Token
 	written   []writtenBackend
-	probes    []probeScope // the backends that have health settings
+	probes    []probeScope    // the backends that have health settings
+	host      caddyfile.Token // of the latest header_up for Host
 }
 
 func newParser(d *caddyfile.Dispenser) *parser {

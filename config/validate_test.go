@@ -176,3 +176,21 @@ func TestRefersOnly(t *testing.T) {
 		}
 	}
 }
+
+// What does not exist yet must not look as if it did.
+func TestReservedNamesAreUnknown(t *testing.T) {
+	for _, name := range []string{
+		"sticky", "queue", "slow_start", "fail_ratio", "eject_time", "max_ejected", "retry_budget", "bounded_load", "persist",
+	} {
+		for _, place := range []string{
+			`{%s}`, `{"backends": [{%s}]}`, `{"load_balancing": {%s}}`, `{"transport": {%s}}`,
+			`{"health_checks": {%s}}`, `{"health_checks": {"active": {%s}}}`, `{"health_checks": {"passive": {%s}}}`,
+		} {
+			cfg := fmt.Sprintf(place, fmt.Sprintf("%q: 1", name))
+			err := caddy.StrictUnmarshalJSON([]byte(cfg), new(Handler))
+			if err == nil || !strings.Contains(err.Error(), name) {
+				t.Errorf("%s: error %v", cfg, err)
+			}
+		}
+	}
+}

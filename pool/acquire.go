@@ -23,8 +23,8 @@ func (p *Pool) Acquire(q *Request) (*Member, error) {
 		}
 		switch {
 		case m != nil && !m.current() && p.snap.Load() != snap:
-			// taken out between our look at the snapshot and the pick: whoever
-			// took it out may rely on it getting nothing more
+			// taken out, or limited, between our look at the snapshot and the
+			// pick: whoever did so may rely on it getting nothing more
 			m.Release()
 			continue
 		case m != nil:
@@ -38,10 +38,11 @@ func (p *Pool) Acquire(q *Request) (*Member, error) {
 	}
 }
 
-// current reports whether the newest snapshot offers the backend as well.
+// current reports whether the newest snapshot offers the backend as well, and
+// has room there for the slot that was taken.
 func (m *Member) current() bool {
 	now := m.member.Load()
-	return now != nil && now.Index >= 0
+	return now == m || now != nil && now.Index >= 0 && (now.limit <= 0 || now.inFlight.Load() <= now.limit)
 }
 
 // tellNewer tells the picker of a newer snapshot of a slot that was taken

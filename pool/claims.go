@@ -26,6 +26,7 @@ func (p *Pool) Commit(owner any, def *Definition) {
 	defer p.mu.Unlock()
 	p.dropClaim(owner)
 	p.claims = append(p.claims, claim{owner, def})
+	p.ended = false
 	p.install(def)
 	p.tidy()
 }
@@ -41,6 +42,7 @@ func (p *Pool) Withdraw(owner any) {
 		return
 	}
 	if n := len(p.claims); n == 0 {
+		p.ended = true
 		p.watch(nil)
 	} else if top := p.claims[n-1].def; top != before {
 		p.install(top)

@@ -93,15 +93,15 @@ func TestSeedServesOnlyWhileUnclaimed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, err := p.Add(spec(t, config.Backend{Address: "n:1"}), Options{}); !isCode(err, CodeUnknownPool) {
+		t.Errorf("a backend was added to a pool that is not defined: %v", err)
+	}
 	p.Seed(define(t, "a:1"))
 	if got := accepting(p); got != "[a:1]" {
 		t.Fatalf("seeded pool accepts on %s", got)
 	}
 	if len(r.Pools()) != 0 {
 		t.Error("a pool that no running config claims is listed")
-	}
-	if _, err := p.Add(spec(t, config.Backend{Address: "n:1"}), Options{}); !isCode(err, CodeUnknownPool) {
-		t.Errorf("a backend was added to a pool that no running config claims: %v", err)
 	}
 	seeded := p.Snapshot().Find("a:1").Backend
 	p.Commit("config", define(t, "a:1"))

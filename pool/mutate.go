@@ -51,7 +51,7 @@ func (p *Pool) Replace(specs []Spec, opt Options) error {
 func (p *Pool) change(opt Options, fn func(*mutation) error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.claims) == 0 { // nobody would get to see it
+	if p.closed || p.ended || p.revision == 0 {
 		return &Error{Code: CodeUnknownPool, Message: fmt.Sprintf("pool %q is not in service", p.name)}
 	}
 	if opt.IfMatch != nil && *opt.IfMatch != p.revision {

@@ -31,6 +31,7 @@ type Pool struct {
 	transports *transportSet       // in use
 	oldSets    []*transportSet     // of claims that may come back
 	revision   uint64
+	ended      bool // the last config that had the pool has given it up
 	closed     bool
 
 	rebuild      *time.Timer // pending rebuild for changed health; nil if none

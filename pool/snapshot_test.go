@@ -305,6 +305,32 @@ func (s *slowPicker) Pick(q *Request) *Member {
 	return s.rotator.Pick(q)
 }
 
+// A limit that was lowered holds once that was answered, even for a pick that
+// had begun before.
+func TestLowerLimitHoldsAtOnce(t *testing.T) {
+	policy := &slowPolicy{}
+	def := define(t, "a:1")
+	def.Policy = policy
+	p := newTestPool(t, nil, def)
+	var first *Member
+	policy.during = func() {
+		var err error
+		first, err = p.Acquire(&Request{})
+		must(t, err)
+		must(t, p.Patch("a:1", Patch{MaxRequests: ptr(1)}, Options{}))
+	}
+	if m, err := p.Acquire(&Request{}); !errors.Is(err, ErrAllFull) {
+		t.Errorf("picked %v, error %v, though the only backend is full", m, err)
+	}
+	if n := first.InFlight(); n != 1 {
+		t.Errorf("%d requests are in flight, want 1", n)
+	}
+	first.Release()
+	m, err := p.Acquire(&Request{})
+	must(t, err)
+	m.Release()
+}
+
 // A backend whose removal or drain was answered gets no request any more, not
 // even from a pick that had begun before.
 func TestNothingIsPickedAfterRemoval(t *testing.T) {

@@ -34,6 +34,8 @@ type exchange struct {
 	upgrade     string      // the protocol to switch to; "" for none
 	connect     bool        // switched to by extended CONNECT
 	incremental bool
+	forwards    []string // Max-Forwards, if it is one less than it was
+	answered    bool     // by this proxy itself
 
 	// of the attempts
 	first     attempt

@@ -22,7 +22,7 @@ func (e *requestError) Unwrap() error { return e.err }
 // needs.
 func (x *exchange) plain() bool {
 	ops := x.proxy.cfg.Headers
-	return (ops == nil || ops.Request == nil) && x.upgrade == "" && !earlyData(x.r)
+	return (ops == nil || ops.Request == nil) && x.upgrade == "" && x.forwards == nil && !earlyData(x.r)
 }
 
 // request returns the outgoing request: all but its body.

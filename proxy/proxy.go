@@ -61,7 +61,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
 		return caddyhttp.Error(http.StatusInternalServerError, fmt.Errorf("request has no replacer"))
 	}
 	x.publish()
-	if err := x.prepare(); err != nil {
+	if err := x.prepare(); err != nil || x.answered {
 		x.closeUnlessComplete()
 		x.body.detach()
 		return err

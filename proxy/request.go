@@ -3,6 +3,7 @@ package proxy
 import (
 	"net/http"
 	"net/url"
+	"strconv"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"golang.org/x/net/http/httpguts"
@@ -12,13 +13,17 @@ import (
 func (x *exchange) prepare() error {
 	protocol := extendedConnect(x.r)
 	if x.r.Method == http.MethodConnect && protocol == "" {
-		x.w.Header().Set("Allow", "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT")
+		x.w.Header().Set("Allow", proxyMethods)
 		return caddyhttp.Error(http.StatusMethodNotAllowed, errConnect)
 	}
 	if err := checkRequest(x.r); err != nil {
 		return err
 	}
 	x.takeBody()
+	forwards, limited := maxForwards(x.r)
+	if limited && forwards == 0 {
+		return x.answerHere()
+	}
 	if protocol != "" {
 		x.connect = true
 	} else {
@@ -38,6 +43,9 @@ func (x *exchange) prepare() error {
 	}
 	if err := x.rewrite(); err != nil {
 		return err
+	}
+	if limited {
+		x.forwards = []string{strconv.FormatUint(forwards-1, 10)}
 	}
 	return x.prepareBody()
 }
@@ -118,6 +126,9 @@ func (x *exchange) preparedHeader() http.Header {
 	delete(h, "Content-Length")
 	if x.body != nil && x.length >= 0 {
 		h["Content-Length"] = contentLength(x.length)
+	}
+	if x.forwards != nil {
+		h["Max-Forwards"] = x.forwards
 	}
 	x.header = h
 	return h

@@ -13,6 +13,7 @@ import (
 
 var (
 	errConnect     = errors.New("method CONNECT without a protocol")
+	errTrace       = errors.New("method TRACE with Max-Forwards 0")
 	errUpgradeBody = errors.New("a request that asks to switch protocols has a body")
 )
 

@@ -11,7 +11,7 @@ import (
 // sent them, also where Go's own encoding would be another one.
 func targetURL(r *http.Request) *url.URL {
 	u := &url.URL{
-		Path: r.URL.Path, RawPath: r.URL.RawPath,
+		Path: r.URL.Path, RawPath: escapeOdd(r.URL.RawPath),
 		RawQuery: r.URL.RawQuery, ForceQuery: r.URL.ForceQuery,
 	}
 	if u.Path != "" && u.Path[0] != '/' && u.Path != "*" { // so rewritten
@@ -29,7 +29,7 @@ func targetURL(r *http.Request) *url.URL {
 		u.Path = "*" // RFC 9112, section 3.2.4
 		return u
 	}
-	if strings.HasPrefix(path, "/") && !strings.HasPrefix(path, "//") {
+	if strings.HasPrefix(path, "/") && !strings.HasPrefix(path, "//") { // net/http would put the scheme before
 		u.Opaque = path
 	}
 	return u
@@ -45,6 +45,22 @@ func isUnchanged(r *http.Request) bool {
 	}
 	path, query, hasQuery := strings.Cut(r.RequestURI, "?")
 	return path == u.Path && query == u.RawQuery && hasQuery == (u.ForceQuery || u.RawQuery != "")
+}
+
+// escapeOdd escapes the bytes of an escaped path that should be escaped, but
+// are not. Of one with such a byte, as of one that is wrong, Go would take the
+// unescaped form and escape that, in which %2F has become a slash.
+func escapeOdd(path string) string {
+	const hex = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := range len(path) {
+		if c := path[i]; isAlphanumeric(c) || strings.IndexByte("-_.~/!$&'()*+,;=:@[]%", c) >= 0 {
+			b.WriteByte(c)
+		} else {
+			b.Write([]byte{'%', hex[c>>4], hex[c&15]})
+		}
+	}
+	return b.String()
 }
 
 // rawTarget returns path and query as they came, unless they were rewritten

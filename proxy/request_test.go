@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -104,5 +106,25 @@ func TestRewrite(t *testing.T) {
 	wantEqual(t, "request line", line, "GET /new?q=1&x=1 HTTP/1.1")
 	if got := fields(head, "Content-Length"); got != nil {
 		t.Errorf("Content-Length %q", got)
+	}
+}
+
+// A path that was rewritten is not the client's any more, but what was escaped
+// in it stays so.
+func TestTargetOfRewrittenPath(t *testing.T) {
+	for _, test := range []struct{ path, raw, want string }{
+		{"/a/b", "", "/a/b"},
+		{"/a b", "", "/a%20b"},
+		{"/a/b", "/a%2fb", "/a%2fb"},
+		{"/a|/b", "/a|%2fb", "/a%7C%2fb"},
+		{"//a|/b", "//a|%2Fb", "//a%7C%2Fb"},
+		{"a|/b", "a|%2fb", "/a%7C%2fb"},
+		{"/new", "/old%2f", "/new"}, // a handler that knows of no RawPath
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/before%2f|", nil)
+		r.URL.Path, r.URL.RawPath = test.path, test.raw
+		if got := targetURL(r).RequestURI(); got != test.want {
+			t.Errorf("path %q, raw %q: got %q, want %q", test.path, test.raw, got, test.want)
+		}
 	}
 }

@@ -81,7 +81,7 @@ func (a *attempt) copyHeader(res *http.Response) {
 
 // announceTrailer announces the trailer that the backend has announced.
 func (a *attempt) announceTrailer(res *http.Response) {
-	if len(res.Trailer) == 0 {
+	if len(res.Trailer) == 0 || !a.r.ProtoAtLeast(1, 1) {
 		return
 	}
 	names := announced(res.Trailer, a.carrier.connectionOptions())
@@ -110,7 +110,7 @@ func (a *attempt) copyTrailer(res *http.Response) {
 	maps.DeleteFunc(trailer, func(_ string, values []string) bool {
 		return len(values) == 0 // announced, but did not come; over HTTP/2 the response would not end
 	})
-	if len(trailer) == 0 {
+	if len(trailer) == 0 || !a.r.ProtoAtLeast(1, 1) {
 		return
 	}
 	// without a flush the server would give a short body a length, and could
@@ -147,6 +147,9 @@ func (a *attempt) abort(err error) {
 	}
 	a.failure = &failure{err: err}
 	_ = http.NewResponseController(a.w).Flush()
+	if !a.r.ProtoAtLeast(1, 1) {
+		resetClient(a.w)
+	}
 	panic(http.ErrAbortHandler)
 }
 

@@ -33,6 +33,26 @@ func overHTTP1(t testing.TB, s *site, method, path string) *answer {
 	return p.readAnswer(method)
 }
 
+func overOldHTTP(t testing.TB, s *site, method, path string) *answer {
+	t.Helper()
+	return overOld(s, s.dial(t), method, path)
+}
+
+func overOldHTTPS(t testing.TB, s *site, method, path string) *answer {
+	t.Helper()
+	conn, err := tls.Dial("tcp", "127.0.0.1:"+securePort, clientTLS(s.host, "http/1.1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return overOld(s, newPeer(t, conn), method, path)
+}
+
+func overOld(s *site, p *peer, method, path string) *answer {
+	defer func() { _ = p.Close() }()
+	p.send(method + " " + path + " HTTP/1.0\r\nHost: " + s.host + "\r\n\r\n")
+	return p.readAnswer(method)
+}
+
 func overHTTP2(t testing.TB, s *site, method, path string) *answer {
 	t.Helper()
 	transport := s.http2()

@@ -17,6 +17,7 @@ func TestRequestOldClient(t *testing.T) {
 		{"chunked response", "", "HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", "ok"},
 		{"keep-alive", "Connection: keep-alive\r\n", reply200, "ok"},
 		{"keep-alive, chunked response", "Connection: keep-alive\r\n", "HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", "ok"},
+		{"trailers", "", "HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nTrailer: X-T\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-T: 1\r\n\r\n", "ok"},
 		{"informational responses", "", "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + reply200, "ok"},
 	}
 	for _, test := range tests {
@@ -33,6 +34,9 @@ func TestRequestOldClient(t *testing.T) {
 			}
 			if te := a.values("Transfer-Encoding"); len(te) > 0 {
 				t.Errorf("the client got Transfer-Encoding %q", te)
+			}
+			if trailer := a.values("Trailer"); len(trailer) > 0 {
+				t.Errorf("a client of HTTP/1.0, which has no trailers, got Trailer %q", trailer)
 			}
 			if len(a.informational) > 0 {
 				t.Errorf("a client of HTTP/1.0 got %q (RFC 9110 §15.2)", a.informational)

@@ -108,3 +108,37 @@ func TestRequestOptionsAsterisk(t *testing.T) {
 func TestRequestAsteriskOnlyForOptions(t *testing.T) {
 	alone.take(t).refused(t, "GET * HTTP/1.1\r\nHost: HOST\r\n\r\n", 400)
 }
+
+// TestRequestMaxForwards: TRACE and OPTIONS are forwarded as often as they
+// allow, and are answered here when that is not at all (RFC 9110 §7.6.2).
+func TestRequestMaxForwards(t *testing.T) {
+	for _, test := range []struct{ method, sent, want string }{
+		{"OPTIONS", "5", "4"}, {"TRACE", "1", "0"}, {"OPTIONS", "010", "9"}, {"GET", "0", "0"},
+		{"OPTIONS", "x", "x"}, {"OPTIONS", "-1", "-1"},
+	} {
+		t.Run(test.method+" "+test.sent, func(t *testing.T) {
+			t.Parallel()
+			m, _ := plain.take(t).exchange(t, test.method+" / HTTP/1.1\r\nHost: HOST\r\nMax-Forwards: "+test.sent+"\r\n\r\n", test.method)
+			if got := m.values("Max-Forwards"); !slices.Equal(got, []string{test.want}) {
+				t.Errorf("the backend got Max-Forwards %q, want %q", got, test.want)
+			}
+		})
+	}
+	for method, want := range map[string]int{"OPTIONS": 200, "TRACE": 405} {
+		t.Run(method+" 0", func(t *testing.T) {
+			t.Parallel()
+			s := plain.take(t)
+			b := s.backend(t)
+			client := s.dial(t)
+			for range 2 {
+				client.send(s.fill(method + " / HTTP/1.1\r\nHost: HOST\r\nMax-Forwards: 0\r\n\r\n"))
+				a := client.answer(method)
+				a.expectStatus(t, want)
+				if allow := a.values("Allow"); len(allow) != 1 {
+					t.Errorf("the client got Allow %q", allow)
+				}
+			}
+			b.expectNothing()
+		})
+	}
+}

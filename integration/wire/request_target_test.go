@@ -34,6 +34,24 @@ func TestRequestTarget(t *testing.T) {
 	}
 }
 
+// TestRequestTargetSlashes: net/http cannot send a path as it is that begins
+// with two slashes and has a byte that should have been escaped. It is escaped
+// then, and what was escaped stays so.
+func TestRequestTargetSlashes(t *testing.T) {
+	for target, escaped := range map[string]string{
+		"//a|b%2fc%2e%41?|": "//a%7Cb%2fc%2e%41?|", "//a%2f..%2f{b}": "//a%2f..%2f%7Bb%7D", "//caf\xe9%25": "//caf%E9%25",
+	} {
+		t.Run(target, func(t *testing.T) {
+			t.Parallel()
+			m, a := plain.take(t).exchange(t, "GET "+target+" HTTP/1.1\r\nHost: HOST\r\n\r\n", "GET")
+			if m.start != "GET "+escaped+" HTTP/1.1" && m.start != "GET "+target+" HTTP/1.1" {
+				t.Errorf("the backend got %q, want %q", m.start, escaped)
+			}
+			a.expectStatus(t, 200)
+		})
+	}
+}
+
 // badEscape reports whether the path has a percent sign that begins no
 // escape, which Caddy's server refuses.
 func badEscape(target string) bool {

@@ -89,7 +89,22 @@ func TestResponseSameLengthTwice(t *testing.T) {
 
 // TestResponseTruncated: a body that ends too early, or in garbage, never looks
 // complete (RFC 9112 §8).
-func TestResponseTruncated(t *testing.T) {
+func TestResponseTruncated(t *testing.T) { runResponses(t, truncations()) }
+
+// TestResponseTruncatedOldClient: to a client of HTTP/1.0 the end of the
+// connection is the end of a response without a length, unless it is an RST.
+func TestResponseTruncatedOldClient(t *testing.T) {
+	for _, c := range truncations() {
+		for name, protocol := range map[string]client{"h1.0": overOldHTTP, "h1.0, TLS": overOldHTTPS} {
+			t.Run(c.name+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				c.run(t, plain, protocol)
+			})
+		}
+	}
+}
+
+func truncations() []responseCase {
 	cut := func(name, raw, body string) []responseCase {
 		return []responseCase{
 			{name: name + ", FIN", reply: headOK + raw, end: finishes, want: aborted, body: body},
@@ -123,5 +138,5 @@ func TestResponseTruncated(t *testing.T) {
 			want: aborted, conn: closed, body: "hellohellohellohe",
 		})
 	}
-	runResponses(t, cases)
+	return cases
 }
