@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 
 	"github.com/caddy-loadbalance/caddy-loadbalance/bench/internal/load"
 	"github.com/caddy-loadbalance/caddy-loadbalance/bench/internal/peer"
@@ -21,11 +22,17 @@ func (b *bench) setRate(ctx context.Context, w work) error {
 		return nil
 	}
 	w.drive = load.Wrk
-	sample, err := b.round(ctx, w, peer.Caddys(b.caddy)[1])
-	if err != nil {
-		return err
+	managed := make([]float64, b.rounds)
+	for i := range managed {
+		sample, err := b.round(ctx, w, peer.Caddy(b.caddy, peer.ReverseProxy))
+		if err != nil {
+			return err
+		}
+		managed[i] = sample[report.Throughput]
 	}
-	b.openRate = int(part * sample[report.Throughput])
-	progress("%s: reverse_proxy manages %.0f requests/s, so the rate is %d", w.title, sample[report.Throughput], b.openRate)
+	slices.Sort(managed)
+	capacity := managed[len(managed)/2]
+	b.openRate = int(part * capacity)
+	progress("%s: reverse_proxy manages %.0f requests/s, so the rate is %d", w.title, capacity, b.openRate)
 	return nil
 }

@@ -12,25 +12,27 @@ const (
 	Respond      = "respond"
 )
 
-// Caddys returns the three, of one binary with this module.
+// Caddys returns all of them.
 func Caddys(binary string) []Proxy {
-	caddy := func(name string, site func(Site) string) Proxy {
-		return Proxy{
-			Name:        name,
-			Program:     binary,
-			Install:     "it is built from cmd/caddy",
-			FrontOnly:   name == Respond,
-			versionArgs: []string{"version"},
-			configure: func(dir string, s Site) ([]string, error) {
-				file, err := writeConfig(dir, "Caddyfile", caddyfile(s, site(s)))
-				return []string{"run", "--config", file, "--adapter", "caddyfile"}, err
-			},
-		}
-	}
-	return []Proxy{
-		caddy(LoadBalance, func(s Site) string { return caddyProxy(LoadBalance, s) }),
-		caddy(ReverseProxy, func(s Site) string { return caddyProxy(ReverseProxy, s) }),
-		caddy(Respond, func(s Site) string { return fmt.Sprintf("\trespond %q\n", s.Body) }),
+	return []Proxy{Caddy(binary, LoadBalance), Caddy(binary, ReverseProxy), Caddy(binary, Respond)}
+}
+
+// Caddy returns one of them, by its name.
+func Caddy(binary, name string) Proxy {
+	return Proxy{
+		Name:        name,
+		Program:     binary,
+		Install:     "it is built from cmd/caddy",
+		FrontOnly:   name == Respond,
+		versionArgs: []string{"version"},
+		configure: func(dir string, s Site) ([]string, error) {
+			handler := caddyProxy(name, s)
+			if name == Respond {
+				handler = fmt.Sprintf("\trespond %q\n", s.Body)
+			}
+			file, err := writeConfig(dir, "Caddyfile", caddyfile(s, handler))
+			return []string{"run", "--config", file, "--adapter", "caddyfile"}, err
+		},
 	}
 }
 
