@@ -58,6 +58,7 @@ type bothTransports struct{ *testing.M }
 
 // Run implements goleak.TestingM.
 func (m bothTransports) Run() int {
+	flag.Parse()
 	if f := flag.Lookup("test.fuzz"); f != nil && f.Value.String() != "" {
 		return m.M.Run()
 	}
