@@ -160,6 +160,7 @@ func (a *attempt) prepare(ctx context.Context, transport Transport, addr config.
 			out.Trailer = a.trailer.Clone()
 		}
 		body := newAttemptBody(a.body, &a.guard, out.Trailer)
+		body.interim = &a.interim
 		out.Body, out.GetBody, out.ContentLength = body, body.again, a.length
 		// net/http sends the body of a refused request in order to keep the
 		// connection, which makes the server ask the client for it
