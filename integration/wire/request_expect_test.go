@@ -110,7 +110,7 @@ func TestExpectAmongHints(t *testing.T) {
 	s := plain.take(t)
 	b := s.backend(t)
 	client := s.dial(t)
-	for i := range 200 {
+	for i := range 50 {
 		client.send(s.fill("POST / HTTP/1.1\r\nHost: HOST\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"))
 		p := b.accept()
 		p.head()
