@@ -196,7 +196,7 @@ func eachImport(root string, visit func(file, dir, imported string)) error {
 		}
 		if entry.IsDir() {
 			switch entry.Name() {
-			case ".git", "build", "testdata", "tools":
+			case ".git", "build", "testdata", "tools", "bench":
 				return fs.SkipDir
 			}
 			return nil

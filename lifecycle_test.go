@@ -177,6 +177,39 @@ func TestReloadKeepsThePool(t *testing.T) {
 	}
 }
 
+// A connection to a backend that is idle over a reload carries the next
+// request, and a backend that is down stays so.
+func TestReloadKeepsConnectionsAndHealth(t *testing.T) {
+	port := testPort(t)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.RemoteAddr) }))
+	t.Cleanup(s.Close)
+	const down = "127.0.0.1:1"
+	config := func(policy string) []byte {
+		return testConfig(t, port, false, fmt.Sprintf(`{"handler": "load_balance", "pool": "api",
+			"load_balancing": {"selection_policy": {"policy": %q}}, "backends": [{"address": %q}, {"address": %q}]}`,
+			policy, down, s.Listener.Addr()))
+	}
+	load(t, config("round_robin"))
+	deadline := time.Now().Add(10 * time.Second)
+	for p := lookup(t, "api"); p.Snapshot().Find(down).Accepting; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("nobody has found out that the backend is down")
+		}
+	}
+	before := get(t, port, "/0")
+	for _, policy := range []string{"first", "least_conn", "ip_hash"} {
+		if err := caddy.Load(config(policy), true); err != nil {
+			t.Fatal(err)
+		}
+		if lookup(t, "api").Snapshot().Find(down).Accepting {
+			t.Errorf("after a reload with the policy %s a backend that is down accepts", policy)
+		}
+		if got := get(t, port, "/0"); got != before {
+			t.Errorf("after a reload with the policy %s the backend was reached from %s, want %s again", policy, got, before)
+		}
+	}
+}
+
 func TestFailedReloadsChangeNothing(t *testing.T) {
 	port := testPort(t)
 	a := namedBackend(t, "a")

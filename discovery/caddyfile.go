@@ -25,6 +25,7 @@ func (a *A) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	o.duration("dial_timeout", &a.DialTimeout)
 	o.duration("dial_fallback_delay", &a.FallbackDelay)
 	o.set["versions"] = func() error { return readVersions(d, &a.Versions) }
+	o.check = func() error { trial := *a; return trial.Provision(caddy.Context{}) }
 	return o.read()
 }
 
@@ -70,6 +71,7 @@ func (s *SRV) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	o.resolvers(&s.Resolver)
 	o.duration("dial_timeout", &s.DialTimeout)
 	o.duration("dial_fallback_delay", &s.FallbackDelay)
+	o.check = func() error { trial := *s; return trial.Provision(caddy.Context{}) }
 	return o.read()
 }
 

@@ -24,7 +24,6 @@ func unmarshal(input string) (string, error) {
 
 func TestUnmarshalCaddyfile(t *testing.T) {
 	tests := []struct{ input, want string }{
-		{"a", `{"source": "a"}`},
 		{"a foo", `{"name": "foo", "source": "a"}`},
 		{"a foo 9000", `{"name": "foo", "port": "9000", "source": "a"}`},
 		{"a foo {\n port {env.PORT}\n}", `{"name": "foo", "port": "{env.PORT}", "source": "a"}`},
@@ -89,6 +88,14 @@ func TestUnmarshalCaddyfileErrors(t *testing.T) {
 		"a {\n refresh soon\n}":                          `refresh: bad duration "soon"`,
 		"a {\n refresh\n}":                               "rong argument count",
 		"a {\n name foo {\n bar\n }\n}":                  `unrecognized a option "{"`,
+		"a":                                              "a: name is missing",
+		"a {\n port 80\n}":                               "a: name is missing",
+		"a foo http":                                     `a: address "foo:http": bad port "http"`,
+		"a foo {\n refresh -1s\n}":                       "a: refresh -1s is ",
+		"srv":                                            "srv: name is missing",
+		"srv {\n service api\n}":                         "srv: name is missing",
+		"srv x {\n grace_period -1s\n}":                  "srv: grace_period -1s is negative",
+		"multi {\n a foo\n a\n}":                         "Testfile:3",
 		"srv a b":                                        "rong argument count",
 		"srv {\n port 80\n}":                             `unrecognized srv option "port"`,
 		"srv {\n service a\n service b\n}":               `srv option "service" is already set`,

@@ -1,6 +1,8 @@
 package discovery
 
 import (
+	"strings"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
@@ -13,6 +15,7 @@ type options struct {
 	set   map[string]func() error // reads the arguments of an option
 	texts map[string]*string      // fields of options that are plain text
 	args  []string                // options that the module's arguments stand for
+	check func() error            // what provisioning would refuse
 }
 
 func newOptions(d *caddyfile.Dispenser) *options {
@@ -65,7 +68,7 @@ func (o *options) resolvers(field **config.Resolver) {
 func (o *options) read() error {
 	d := o.d
 	d.Next() // the name of the module
-	module := d.Val()
+	module, at := d.Val(), d.Token()
 	args := d.RemainingArgs()
 	if len(args) > len(o.args) {
 		return d.ArgErr()
@@ -88,6 +91,22 @@ func (o *options) read() error {
 		if err := set(); err != nil {
 			return err
 		}
+	}
+	return o.judge(at)
+}
+
+// judge returns what is wrong with the options as a whole, with the place of
+// the module. What placeholders stand for is known only where the config runs.
+func (o *options) judge(at caddyfile.Token) error {
+	for _, text := range o.texts {
+		if strings.Contains(*text, "{") {
+			return nil
+		}
+	}
+	if err := o.check(); err != nil {
+		d := caddyfile.NewDispenser([]caddyfile.Token{at})
+		d.Next()
+		return d.Errf("%s: %w", at.Text, err)
 	}
 	return nil
 }

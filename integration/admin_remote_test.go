@@ -71,6 +71,7 @@ func TestRemoteAdmin(t *testing.T) {
 		{edit, "POST", "/load_balance/pools//api/backends", added, 403},
 		{edit, "POST", "/load_balance/pools/web%00/backends", added, 403},
 		{edit, "POST", "/load_balance/pools/WEB/backends", added, 403},
+		{edit, "POST", "/load_balance/pools/website/backends", added, 403},
 	} {
 		a, err := send(c.client, c.method, base+c.path, c.body)
 		if err != nil {

@@ -22,6 +22,8 @@ type clientBody struct {
 	mu       sync.Mutex
 	w        http.ResponseWriter // reads of src can be ended through it; nil: no longer
 	reader   *attemptBody        // for which a read of src is going on
+	ended    chan struct{}       // if there is one, is closed when that read has ended
+	detached bool                // no read of src begins any more
 	cut      bool                // such a read was ended
 	canceled bool                // that cancels the client's context
 	started  bool                // a read of src has begun
@@ -57,17 +59,20 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // read reads from the client, for an attempt or, if that is nil, ahead of all.
 func (b *clientBody) read(reader *attemptBody, p []byte) (int, error) {
-	b.mu.Lock()
-	if (b.cut || reader.over()) && !b.whollyRead() {
-		b.mu.Unlock()
-		return 0, errBodyClosed
+	first, err := b.begin(reader)
+	if err != nil {
+		return 0, err
 	}
-	b.started, b.reader = true, reader
-	b.mu.Unlock()
+	if first && reader != nil {
+		reader.interim.invite()
+	}
 	n, err := b.src.Read(p)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.reader = nil
+	if b.ended != nil {
+		close(b.ended)
+	}
 	b.count += int64(n)
 	switch {
 	case errors.Is(err, io.EOF):
@@ -81,6 +86,21 @@ func (b *clientBody) read(reader *attemptBody, p []byte) (int, error) {
 		b.err = err
 	}
 	return n, err
+}
+
+// begin takes note of a read of src, unless there is to be none.
+func (b *clientBody) begin(reader *attemptBody) (first bool, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.finished:
+		return false, io.EOF
+	case b.detached, (b.cut || reader.over()) && !b.whollyRead():
+		return false, errBodyClosed
+	}
+	first = !b.started
+	b.started, b.reader = true, reader
+	return first, nil
 }
 
 // longAgo is a deadline that has passed.
@@ -118,18 +138,33 @@ func (b *clientBody) wasCut() (cut, canceled bool) {
 // connection.
 const lingerTime = 500 * time.Millisecond
 
-// detach leaves the client's connection to the server, which ends what still
-// reads from it when the handler has returned.
+// detach leaves the client's connection to the server, once nothing reads from
+// it any more: what happens to a request's body when the handler has returned
+// would happen beside what the server does with it.
 func (b *clientBody) detach() {
 	if b == nil {
 		return
 	}
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.w != nil && b.client.ProtoMajor == 1 && !b.cut && !b.whollyRead() {
-		_ = http.NewResponseController(b.w).SetReadDeadline(time.Now().Add(lingerTime))
+	if b.w == nil {
+		b.mu.Unlock()
+		return
 	}
-	b.w = nil
+	rc := http.NewResponseController(b.w)
+	lingers := b.client.ProtoMajor == 1 && !b.cut && !b.whollyRead()
+	var ended chan struct{}
+	if b.reader != nil && rc.SetReadDeadline(longAgo) == nil {
+		ended = make(chan struct{})
+		b.cut, b.ended = true, ended
+	}
+	b.w, b.detached = nil, true
+	b.mu.Unlock()
+	if ended != nil {
+		<-ended
+	}
+	if lingers {
+		_ = rc.SetReadDeadline(time.Now().Add(lingerTime))
+	}
 }
 
 // repeatable reports whether the body can be sent from its beginning.
@@ -171,6 +206,7 @@ type attemptBody struct {
 	body    *clientBody
 	guard   *atomic.Pointer[guardConn] // the connection it goes over; nil: one that is known to live
 	trailer http.Header                // of the outgoing request
+	interim *interimWriter             // of the attempt
 	closed  atomic.Bool
 	begun   atomic.Bool
 	ahead   []byte // of body.prefix
@@ -248,7 +284,9 @@ func (a *attemptBody) again() (io.ReadCloser, error) {
 	if !a.body.repeatable() {
 		return nil, errBodyClosed
 	}
-	return newAttemptBody(a.body, a.guard, a.trailer), nil
+	again := newAttemptBody(a.body, a.guard, a.trailer)
+	again.interim = a.interim
+	return again, nil
 }
 
 var _ io.ReadCloser = (*attemptBody)(nil)

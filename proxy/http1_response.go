@@ -86,6 +86,7 @@ func (h *http1Exchange) response(head []byte) *http.Response {
 		}
 	}
 	if h.merged = a.mergesHeader(); h.merged {
+		a.interim.stop() // it is written to the same header
 		res.Header = a.w.Header()
 		h.mergeFields(res, text)
 	} else {

@@ -49,6 +49,7 @@ func (h *http1Exchange) sendBody(head []byte) error {
 	trailer := make(http.Header)
 	maps.Copy(trailer, h.a.trailer)
 	h.upload = &upload{h: h, conn: h.conn, body: newAttemptBody(h.a.body, nil, trailer), done: make(chan struct{})}
+	h.upload.body.interim = &h.a.interim
 	h.wrote = true
 	if h.a.expect {
 		h.waiting = true

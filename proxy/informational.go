@@ -31,9 +31,8 @@ func (i *interimWriter) stop() {
 	i.mu.Unlock()
 }
 
-// write takes one interim response. 100 is not passed on: the server itself
-// sends it when the body is first read, which is after the backend has asked
-// for it.
+// write takes one interim response. 100 is not passed on: it is sent when the
+// body is first read, which is after the backend has asked for it.
 func (i *interimWriter) write(status int, header textproto.MIMEHeader) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -55,12 +54,32 @@ func (i *interimWriter) write(status int, header textproto.MIMEHeader) error {
 	passed := http.Header(header).Clone()
 	i.a.stripResponseHop(passed)
 	delete(passed, "Content-Length")
+	i.send(status, passed)
+	return nil
+}
+
+// invite has the client send the request's body, if it waits to be told. When
+// the body is first read the server would do so by itself, but not in turn with
+// other interim responses: the bytes of both could be mixed.
+func (i *interimWriter) invite() {
+	if i == nil {
+		return
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if r := i.a.r; !i.stopped && r.ProtoMajor == 1 && r.ProtoAtLeast(1, 1) && len(r.Header["Expect"]) > 0 {
+		i.send(http.StatusContinue, nil)
+	}
+}
+
+// send writes an interim response with these fields alone. Those that other
+// handlers have set are for the final one.
+func (i *interimWriter) send(status int, fields http.Header) {
 	h := i.a.w.Header()
 	own := maps.Clone(h)
 	clear(h)
-	maps.Copy(h, passed)
+	maps.Copy(h, fields)
 	i.a.w.WriteHeader(status)
 	clear(h)
 	maps.Copy(h, own)
-	return nil
 }

@@ -84,6 +84,7 @@ func (c *netCarrier) request(ctx context.Context) (*http.Request, error) {
 		out.Trailer = a.trailer.Clone()
 	}
 	body := newAttemptBody(a.body, &c.guard, out.Trailer)
+	body.interim = &a.interim
 	out.Body, out.GetBody, out.ContentLength = body, body.again, a.length
 	// net/http sends the body of a refused request in order to keep the
 	// connection, which makes the server ask the client for it

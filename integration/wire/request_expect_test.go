@@ -103,6 +103,37 @@ func TestExpectIgnored(t *testing.T) {
 	}
 }
 
+// TestExpectAmongHints: 100 goes to the client in turn with other interim
+// responses, which come at the same time.
+func TestExpectAmongHints(t *testing.T) {
+	const hints = 10
+	s := plain.take(t)
+	b := s.backend(t)
+	client := s.dial(t)
+	for i := range 50 {
+		client.send(s.fill("POST / HTTP/1.1\r\nHost: HOST\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"))
+		p := b.accept()
+		p.head()
+		p.send("HTTP/1.1 100 Continue\r\n\r\n" + strings.Repeat("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", hints))
+		continues := 0
+		for range 1 + hints {
+			switch h := client.head(); {
+			case strings.HasPrefix(h.start, "HTTP/1.1 100 ") && len(h.fields) == 0:
+				continues++
+			case !strings.HasPrefix(h.start, "HTTP/1.1 103 ") || len(h.values("Link")) != 1:
+				t.Fatalf("request %d: the client got %q %q", i, h.start, h.fields)
+			}
+		}
+		if continues != 1 {
+			t.Fatalf("request %d: the client got 100 %d times", i, continues)
+		}
+		client.send("hello")
+		p.expect("hello")
+		p.send(reply200)
+		client.answer("POST").expectStatus(t, 200)
+	}
+}
+
 // TestExpectUnknown: an expectation that nobody knows is refused, or passed on
 // for the backend to decide.
 func TestExpectUnknown(t *testing.T) {

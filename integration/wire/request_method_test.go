@@ -113,8 +113,12 @@ func TestRequestAsteriskOnlyForOptions(t *testing.T) {
 // allow, and are answered here when that is not at all (RFC 9110 §7.6.2).
 func TestRequestMaxForwards(t *testing.T) {
 	for _, test := range []struct{ method, sent, want string }{
-		{"OPTIONS", "5", "4"}, {"TRACE", "1", "0"}, {"OPTIONS", "010", "9"}, {"GET", "0", "0"},
-		{"OPTIONS", "x", "x"}, {"OPTIONS", "-1", "-1"},
+		{"OPTIONS", "5", "4"},
+		{"OPTIONS", "010", "9"},
+		{"TRACE", "1", "0"},
+		{"GET", "0", "0"},
+		{"OPTIONS", "x", "x"},
+		{"OPTIONS", "-1", "-1"},
 	} {
 		t.Run(test.method+" "+test.sent, func(t *testing.T) {
 			t.Parallel()

@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"strings"
@@ -26,8 +27,14 @@ var (
 	// retrying are sites with three backends that are tried in turn.
 	retrying = declare(kind{name: "retrying", count: 16, backends: 3, options: retries(map[string]any{"retries": 2})})
 
+	// secureRetrying are such sites with TLS to the backends.
+	secureRetrying = declare(kind{name: "secure-retrying", count: 4, scheme: "https", backends: 2, options: retries(map[string]any{"retries": 1})})
+
 	// waiting are sites that wait for a backend.
 	waiting = declare(kind{name: "waiting", count: 8, options: retries(map[string]any{"try_duration": "5s", "try_interval": "50ms"})})
+
+	// patient are sites that look for a backend only once in a while.
+	patient = declare(kind{name: "patient", count: 2, options: retries(map[string]any{"try_duration": "10s", "try_interval": "5s"})})
 
 	// matching are sites that say which requests may be repeated.
 	matching = declare(kind{name: "matching", count: 8, backends: 2, options: retries(map[string]any{
@@ -62,6 +69,36 @@ func TestRetryRefused(t *testing.T) {
 			client.answer("POST").expectStatus(t, 200)
 			if m := got.next(t); m.body != body || !m.complete {
 				t.Errorf("the backend got %d bytes of %d", len(m.body), len(body))
+			}
+		})
+	}
+}
+
+// TestRetryHandshake: nor was one sent when there is no TLS, whatever the client
+// speaks.
+func TestRetryHandshake(t *testing.T) {
+	body := strings.Repeat("0123456789", 10_000)
+	for name, transport := range map[string]func(s *site) http.RoundTripper{
+		"h2": func(s *site) http.RoundTripper { return s.http2() },
+		"h3": func(s *site) http.RoundTripper { return s.http3() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := secureRetrying.take(t)
+			first := s.backendAt(t, 0)
+			first.plain.Store(true)
+			first.serve(func(*peer, *message) bool { return true }) // TLS is no request
+			got := s.backendAt(t, 1).replying(reply200)
+			rt := transport(s)
+			if c, ok := rt.(io.Closer); ok {
+				defer func() { _ = c.Close() }()
+			}
+			roundTrip(t, rt, s.newRequest(t, "POST", "/", strings.NewReader(body))).expectStatus(t, 200)
+			if m := got.next(t); m.body != body || !m.complete {
+				t.Errorf("the backend got %d bytes of %d", len(m.body), len(body))
+			}
+			if c, ok := rt.(interface{ CloseIdleConnections() }); ok {
+				c.CloseIdleConnections()
 			}
 		})
 	}
@@ -175,6 +212,31 @@ func TestRetryWaits(t *testing.T) {
 	time.Sleep(settle) // some tries fail
 	got := s.backend(t).replying(reply200)
 	client.answer("POST").expectStatus(t, 200)
+	if m := got.next(t); m.body != "hello" {
+		t.Errorf("the backend got %q", m.body)
+	}
+}
+
+// TestRetryReady: a backend that accepts again while a request waits gets it at
+// once.
+func TestRetryReady(t *testing.T) {
+	if !told() {
+		return // there is no such state
+	}
+	s := patient.take(t)
+	got := s.backend(t).replying(reply200)
+	url := "http://127.0.0.1:" + adminPort + "/load_balance/pools/" + s.host + "/backends/" + strings.ReplaceAll(s.address(0), ":", "%3A")
+	call(t, "PATCH", url+"?force=true", `{"admin_state":"maintenance"}`, 200)
+	t.Cleanup(func() { call(t, "PATCH", url, `{"admin_state":"ready"}`, 200) })
+	client := s.dial(t)
+	client.send(s.fill("POST / HTTP/1.1\r\nHost: HOST\r\nContent-Length: 5\r\n\r\nhello"))
+	time.Sleep(settle)
+	call(t, "PATCH", url, `{"admin_state":"ready"}`, 200)
+	began := time.Now()
+	client.answer("POST").expectStatus(t, 200)
+	if took := time.Since(began); took > 3*time.Second {
+		t.Errorf("the request waited for another %s", took)
+	}
 	if m := got.next(t); m.body != "hello" {
 		t.Errorf("the backend got %q", m.body)
 	}

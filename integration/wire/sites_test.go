@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // kind describes sites that are configured alike. Kinds are declared when the
@@ -113,7 +114,7 @@ func (k *kind) take(t testing.TB) *site {
 			s.failuresBefore = s.status(t).Failures
 		}
 		return s
-	default:
+	case <-time.After(2 * patience): // more tests run at a time than there are sites
 		t.Fatalf("all %d sites of kind %q are taken", k.count, k.name)
 		return nil
 	}
