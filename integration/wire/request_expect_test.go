@@ -110,6 +110,7 @@ func TestExpectAmongHints(t *testing.T) {
 	s := plain.take(t)
 	b := s.backend(t)
 	client := s.dial(t)
+	last := strings.Replace(reply200, "\r\n", "\r\nConnection: close\r\n", 1)
 	for i := range 50 {
 		client.send(s.fill("POST / HTTP/1.1\r\nHost: HOST\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"))
 		p := b.accept()
@@ -129,7 +130,7 @@ func TestExpectAmongHints(t *testing.T) {
 		}
 		client.send("hello")
 		p.expect("hello")
-		p.send(reply200)
+		p.send(last)
 		client.answer("POST").expectStatus(t, 200)
 	}
 }
