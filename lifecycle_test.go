@@ -47,7 +47,9 @@ func (a *faultyApp) Start() error {
 func (a *faultyApp) Stop() error { return nil }
 
 // testConfig is a Caddy config with one server and these load_balance handlers,
-// the i-th one at the path /i.
+// the i-th one at the path /i. Where one config follows another, each has a port
+// of its own: Caddy opens another listener for the same port, and the system
+// resets the connections that are queued at the old one when that is closed.
 func testConfig(t *testing.T, port int, failingApp bool, handlers ...string) []byte {
 	t.Helper()
 	var routes []string
@@ -161,6 +163,7 @@ func TestReloadKeepsThePool(t *testing.T) {
 	}
 	p := lookup(t, "api")
 	before := p.Snapshot().Find("a")
+	port = testPort(t)
 	if err := caddy.Load(testConfig(t, port, false, two), true); err != nil {
 		t.Fatal(err)
 	}
@@ -198,6 +201,7 @@ func TestReloadKeepsConnectionsAndHealth(t *testing.T) {
 	}
 	before := get(t, port, "/0")
 	for _, policy := range []string{"first", "least_conn", "ip_hash"} {
+		port = testPort(t)
 		if err := caddy.Load(config(policy), true); err != nil {
 			t.Fatal(err)
 		}
@@ -211,7 +215,7 @@ func TestReloadKeepsConnectionsAndHealth(t *testing.T) {
 }
 
 func TestFailedReloadsChangeNothing(t *testing.T) {
-	port := testPort(t)
+	port, elsewhere := testPort(t), testPort(t)
 	a := namedBackend(t, "a")
 	running := fmt.Sprintf(`{"handler": "load_balance", "pool": "api", "backends": [{"id": "a", "address": %q}]}`, a)
 	changed := `{"handler": "load_balance", "pool": "api", "load_balancing": {"selection_policy": {"policy": "first"}},
@@ -220,15 +224,15 @@ func TestFailedReloadsChangeNothing(t *testing.T) {
 	want := steady{lookup(t, "api"), lookup(t, "api").Snapshot()}
 
 	for name, cfg := range map[string][]byte{
-		"unknown field":             testConfig(t, port, false, strings.Replace(changed, `"pool"`, `"pol"`, 1)),
-		"a later handler is faulty": testConfig(t, port, false, changed, `{"handler": "load_balance", "backends": [{"address": "x:y:z"}]}`),
-		"two definitions":           testConfig(t, port, false, changed, running),
-		"undefined pool":            testConfig(t, port, false, changed, `{"handler": "load_balance", "pool": "other"}`),
-		"too many weights": testConfig(t, port, false, strings.Replace(changed, `"policy": "first"`,
+		"unknown field":             testConfig(t, elsewhere, false, strings.Replace(changed, `"pool"`, `"pol"`, 1)),
+		"a later handler is faulty": testConfig(t, elsewhere, false, changed, `{"handler": "load_balance", "backends": [{"address": "x:y:z"}]}`),
+		"two definitions":           testConfig(t, elsewhere, false, changed, running),
+		"undefined pool":            testConfig(t, elsewhere, false, changed, `{"handler": "load_balance", "pool": "other"}`),
+		"too many weights": testConfig(t, elsewhere, false, strings.Replace(changed, `"policy": "first"`,
 			`"policy": "weighted_round_robin", "weights": [1, 2]`, 1)),
-		"unknown policy":    testConfig(t, port, false, strings.Replace(changed, `"first"`, `"best"`, 1)),
-		"faulty transport":  testConfig(t, port, false, strings.Replace(changed, `"pool"`, `"transport": {"versions": ["9"]}, "pool"`, 1)),
-		"faulty retry rule": testConfig(t, port, false, strings.Replace(changed, `"load_balancing": {`, `"load_balancing": {"retry_match": [{"nope": {}}], `, 1)),
+		"unknown policy":    testConfig(t, elsewhere, false, strings.Replace(changed, `"first"`, `"best"`, 1)),
+		"faulty transport":  testConfig(t, elsewhere, false, strings.Replace(changed, `"pool"`, `"transport": {"versions": ["9"]}, "pool"`, 1)),
+		"faulty retry rule": testConfig(t, elsewhere, false, strings.Replace(changed, `"load_balancing": {`, `"load_balancing": {"retry_match": [{"nope": {}}], `, 1)),
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := caddy.Load(cfg, true); err == nil {
@@ -242,7 +246,7 @@ func TestFailedReloadsChangeNothing(t *testing.T) {
 	}
 	t.Run("validation only", func(t *testing.T) {
 		var cfg caddy.Config
-		if err := json.Unmarshal(testConfig(t, port, false, changed), &cfg); err != nil {
+		if err := json.Unmarshal(testConfig(t, elsewhere, false, changed), &cfg); err != nil {
 			t.Fatal(err)
 		}
 		if err := caddy.Validate(&cfg); err != nil {
@@ -269,7 +273,7 @@ func TestReloadFailsAfterOurStart(t *testing.T) {
 	if got := get(t, port, "/0"); got != "a" {
 		t.Fatalf("answer %q", got)
 	}
-	failing := testConfig(t, port, true, changed)
+	failing := testConfig(t, testPort(t), true, changed)
 	deadline := time.Now().Add(30 * time.Second)
 	for startedAfterOurs.Load() < 3 {
 		if time.Now().After(deadline) {
