@@ -2,10 +2,12 @@ package integration
 
 import (
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -70,9 +72,16 @@ func get(t *testing.T, client *http.Client, url string) answer {
 }
 
 // api makes a request to the admin API that must be answered with the status.
+// A reload opens another listener for the admin endpoint's port, and the system
+// resets what is queued at the old one: such a request was seen by nobody, and
+// is made again.
 func (p *proc) api(t *testing.T, method, path, body string, status int) string {
 	t.Helper()
-	a, err := send(newClient(t, nil), method, "http://"+p.Admin+path, body)
+	client := newClient(t, nil)
+	a, err := send(client, method, "http://"+p.Admin+path, body)
+	for again := 0; errors.Is(err, syscall.ECONNRESET) && again < 3; again++ {
+		a, err = send(client, method, "http://"+p.Admin+path, body)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
