@@ -109,7 +109,10 @@ func (k *kind) take(t testing.TB) *site {
 	t.Helper()
 	select {
 	case s := <-k.free:
-		t.Cleanup(func() { k.free <- s })
+		t.Cleanup(func() {
+			defer func() { k.free <- s }()
+			s.hold(t)
+		})
 		if told() {
 			s.failuresBefore = s.status(t).Failures
 		}
@@ -138,6 +141,14 @@ func (s *site) listen(t testing.TB, i int) net.Listener {
 	}
 	s.listeners[i] = ln
 	return ln
+}
+
+// hold listens where the test's backends were, so that no other process takes
+// their ports until the next test: it may be looking for free ones, too.
+func (s *site) hold(t testing.TB) {
+	for i := range s.listeners {
+		_ = s.listen(t, i)
+	}
 }
 
 // refuse makes connections to a backend be refused.
