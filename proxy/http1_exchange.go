@@ -7,12 +7,6 @@ import (
 	"time"
 )
 
-// http1BufferSize is the size of the buffers that requests and responses pass
-// through. An idle connection has none.
-const http1BufferSize = 32 << 10
-
-var http1Buffers = sync.Pool{New: func() any { return new([http1BufferSize]byte) }}
-
 // http1Exchange is the carrier of an attempt that goes over the HTTP/1.1
 // transport: one request and its response on one connection.
 type http1Exchange struct {
@@ -21,9 +15,7 @@ type http1Exchange struct {
 	conn *http1Conn  // nil: none yet, or given back
 	stop func() bool // stops waiting for the client to leave; nil: nobody does
 
-	mem  *[http1BufferSize]byte // where buf usually is, nil if given back
-	buf  []byte
-	r, w int // what was received and not taken yet: buf[r:w]
+	http1Buffer
 
 	wrote   bool // bytes of the request may have reached the backend
 	got     bool // bytes of a response have come
@@ -50,8 +42,6 @@ type http1Exchange struct {
 func (h *http1Exchange) start(a *attempt, t *http1Transport) {
 	h.a, h.t = a, t
 	h.wrote, h.got, h.waiting, h.headDone, h.upload, h.headBy = false, false, false, false, nil, time.Time{}
-	h.mem = http1Buffers.Get().(*[http1BufferSize]byte)
-	h.buf, h.r, h.w = h.mem[:], 0, 0
 }
 
 // roundTrip sends the request over a connection and returns the response once
@@ -154,10 +144,7 @@ func (h *http1Exchange) end() {
 		_ = h.upload.body.Close()
 		<-h.upload.done
 	}
-	if h.mem != nil {
-		http1Buffers.Put(h.mem)
-		h.mem, h.buf = nil, nil
-	}
+	h.release()
 }
 
 // write writes to the backend.

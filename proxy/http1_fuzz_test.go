@@ -34,6 +34,7 @@ func exchangeWith(conn net.Conn, r *http.Request) *http1Exchange {
 	a := x.newAttempt(new(pool.Member))
 	t := &http1Transport{dialer: &dialer{maxHead: 1 << 16}, host: "backend", idle: idleConns{limit: -1}}
 	a.http1.start(a, t)
+	a.http1.open()
 	a.http1.conn = &http1Conn{Conn: conn}
 	return &a.http1
 }

@@ -22,21 +22,20 @@ func (h *http1Exchange) fill(wait time.Duration) error {
 	}
 	for {
 		limit := h.limitRead(wait)
-		n, err := h.conn.Read(h.buf[h.w:])
-		if n > 0 {
-			h.w += n
+		err := h.read()
+		switch {
+		case err == nil:
 			h.got = true
 			return nil
-		}
-		switch {
 		case err == io.EOF:
 			return err
-		case err == nil:
-			return io.ErrNoProgress
 		case limit == limitFailure || !errors.Is(err, os.ErrDeadlineExceeded):
 			return &exchangeError{"reading response", err}
 		}
 		h.watchClient()
+		if h.r == h.w {
+			h.release() // it may take long now
+		}
 		if limit == limitWait {
 			return errWaited
 		}
@@ -44,6 +43,23 @@ func (h *http1Exchange) fill(wait time.Duration) error {
 			wait -= watchPatience
 		}
 	}
+}
+
+// read reads into the buffer. If that has no memory, it gets some when there is
+// something to read.
+func (h *http1Exchange) read() error {
+	if h.buf == nil {
+		return h.conn.receive(&h.http1Buffer)
+	}
+	n, err := h.conn.Read(h.buf[h.w:])
+	h.w += n
+	switch {
+	case n > 0:
+		return nil
+	case err == nil:
+		return io.ErrNoProgress
+	}
+	return err
 }
 
 // readLimit says what it means when a read takes too long.
@@ -91,7 +107,7 @@ func (h *http1Exchange) readHead() ([]byte, error) {
 			return h.buf[h.r:end], nil
 		}
 		scanned = h.w
-		if h.r > 0 || h.w == len(h.buf) {
+		if h.buf != nil && (h.r > 0 || h.w == len(h.buf)) {
 			scanned -= h.r
 			h.makeRoom()
 		}
@@ -147,15 +163,4 @@ func (h *http1Exchange) fillHead() error {
 		return &exchangeError{"reading response", io.ErrUnexpectedEOF}
 	}
 	return err
-}
-
-// makeRoom moves what was received to the beginning of a buffer that has room
-// for more.
-func (h *http1Exchange) makeRoom() {
-	to := h.buf
-	if h.r == 0 {
-		to = make([]byte, 2*len(h.buf))
-	}
-	h.w = copy(to, h.buf[h.r:h.w])
-	h.r, h.buf = 0, to
 }

@@ -17,18 +17,22 @@ const smallHead = 4 << 10
 
 // sendRequest sends the request, or begins to.
 func (h *http1Exchange) sendRequest() error {
-	head, err := h.appendHead(h.buf[:0])
+	mem := http1Heads.Get().(*[]byte)
+	head, err := h.appendHead((*mem)[:0])
+	*mem = head
 	if err != nil {
+		releaseHead(mem)
 		return err
 	}
 	if h.a.body != nil {
 		h.watchClient() // writing may take long
-		return h.sendBody(head)
+		return h.sendBody(mem)
 	}
 	if limit := h.t.headerTimeout; limit > 0 {
 		h.headBy = time.Now().Add(limit)
 	}
-	return h.ask(h.appendFraming(head, false))
+	*mem = h.appendFraming(head, false)
+	return h.ask(mem)
 }
 
 // asks reports whether the connection is looked at when the request is sent.
@@ -36,18 +40,21 @@ func (h *http1Exchange) asks() bool { return h.a.body == nil }
 
 // ask sends a request without a body, and may receive the first bytes of the
 // response.
-func (h *http1Exchange) ask(request []byte) error {
+func (h *http1Exchange) ask(mem *[]byte) error {
 	limit := h.limitRead(0)
-	seen, sent, got, err := h.conn.ask(request, h.buf)
+	request := *mem
+	seen, sent, err := h.conn.ask(mem, &h.http1Buffer)
 	if spoilt := h.conn.greeting(seen); spoilt != nil {
 		return spoilt
 	}
 	h.wrote = sent > 0
-	h.w, h.got = got, got > 0
+	h.got = h.w > 0
 	if sent < len(request) && err == nil {
 		h.wrote = true
 		h.watchClient() // writing may take long
-		return h.write(h.conn, request[sent:])
+		err = h.write(h.conn, request[sent:])
+		releaseHead(mem)
+		return err
 	}
 	switch {
 	case err == nil:

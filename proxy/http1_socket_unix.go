@@ -18,11 +18,10 @@ type socket struct {
 	peek   func(fd uintptr)      // made once, so that looking does not allocate
 	step   func(fd uintptr) bool // of ask; likewise
 	seen   look
-	out    []byte // what to ask
-	in     []byte // where the answer goes
-	asking bool   // out was not written yet
-	sent   int    // bytes of out
-	got    int    // bytes of in
+	out    *[]byte      // what to ask; nil: nothing, or it was sent
+	in     *http1Buffer // where the answer goes
+	asking bool         // out was not written yet
+	sent   int          // bytes of out
 	err    error
 }
 
@@ -59,22 +58,34 @@ func (s *socket) look() look {
 
 // ask looks at the connection, writes to it if all is quiet, and waits for the
 // first bytes of the answer: as one operation, which saves trying to read when
-// nothing can have come yet. Nothing was written unless the look is quiet. If
-// fewer bytes were sent than there are, the rest is to be written first.
-func (s *socket) ask(out, in []byte) (seen look, sent, got int, err error) {
+// nothing can have come yet. Nothing was written unless the look is quiet. The
+// memory of out is given back when all of it was sent; if fewer bytes were, the
+// rest is to be written first. Memory for the answer is taken when it comes.
+func (s *socket) ask(out *[]byte, in *http1Buffer) (seen look, sent int, err error) {
 	if s.raw == nil {
-		return lookClosed, 0, 0, nil
+		return lookClosed, 0, nil
 	}
-	s.out, s.in, s.asking, s.sent, s.got, s.err = out, in, true, 0, 0, nil
+	s.out, s.in, s.asking, s.sent, s.err = out, in, true, 0, nil
 	err = s.raw.Read(s.step)
 	s.out, s.in = nil, nil
 	if s.asking {
-		return lookClosed, 0, 0, err
+		return lookClosed, 0, err
 	}
 	if err == nil {
 		err = s.err
 	}
-	return s.seen, s.sent, s.got, err
+	return s.seen, s.sent, err
+}
+
+// receive waits for bytes, and takes memory for them only when there are some.
+func (s *socket) receive(in *http1Buffer) error {
+	s.in, s.asking, s.err = in, false, nil
+	err := s.raw.Read(s.step)
+	s.in = nil
+	if err == nil {
+		err = s.err
+	}
+	return err
 }
 
 // askStep is called until it returns true; in between, the connection becomes
@@ -82,17 +93,15 @@ func (s *socket) ask(out, in []byte) (seen look, sent, got int, err error) {
 func (s *socket) askStep(fd int) (done bool) {
 	if s.asking {
 		s.asking = false
-		if s.seen = peek(fd); s.seen != lookQuiet {
-			return true
-		}
-		n, err := again(func() (int, error) { return syscall.Write(fd, s.out) })
-		s.sent = max(n, 0)
-		if err != nil && err != syscall.EAGAIN {
-			s.err = os.NewSyscallError("write", err)
-		}
-		return err != nil || n < len(s.out)
+		return s.askWrite(fd)
 	}
-	n, err := again(func() (int, error) { return syscall.Read(fd, s.in) })
+	if s.in.buf == nil {
+		if s.out == nil && peek(fd) == lookQuiet {
+			return false
+		}
+		s.in.open()
+	}
+	n, err := again(func() (int, error) { return syscall.Read(fd, s.in.buf[s.in.w:]) })
 	switch {
 	case err == syscall.EAGAIN:
 		return false
@@ -100,9 +109,27 @@ func (s *socket) askStep(fd int) (done bool) {
 		s.err = os.NewSyscallError("read", err)
 	case n == 0:
 		s.err = io.EOF
+	default:
+		s.in.w += n
 	}
-	s.got = max(n, 0)
 	return true
+}
+
+// askWrite is the first step of ask.
+func (s *socket) askWrite(fd int) (done bool) {
+	if s.seen = peek(fd); s.seen != lookQuiet {
+		return true
+	}
+	n, err := again(func() (int, error) { return syscall.Write(fd, *s.out) })
+	s.sent = max(n, 0)
+	if err != nil && err != syscall.EAGAIN {
+		s.err = os.NewSyscallError("write", err)
+	}
+	if err != nil || n < len(*s.out) {
+		return true
+	}
+	releaseHead(s.out)
+	return false
 }
 
 // again repeats a system call that a signal has interrupted.

@@ -11,7 +11,8 @@ func (h *http1Exchange) switchOver() io.ReadWriteCloser {
 	h.unwatchClient()
 	h.conn.limitRead(0)
 	t := &http1Tunnel{http1Conn: h.conn, ahead: append([]byte(nil), h.buf[h.r:h.w]...), dialer: h.t.dialer}
-	h.conn, h.r, h.w = nil, 0, 0
+	h.conn = nil
+	h.release()
 	return t
 }
 

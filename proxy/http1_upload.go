@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"maps"
@@ -45,7 +44,8 @@ type upload struct {
 }
 
 // sendBody sends a request that has a body.
-func (h *http1Exchange) sendBody(head []byte) error {
+func (h *http1Exchange) sendBody(mem *[]byte) error {
+	head := *mem
 	trailer := make(http.Header)
 	maps.Copy(trailer, h.a.trailer)
 	h.upload = &upload{h: h, conn: h.conn, body: newAttemptBody(h.a.body, nil, trailer), done: make(chan struct{})}
@@ -53,10 +53,11 @@ func (h *http1Exchange) sendBody(head []byte) error {
 	h.wrote = true
 	if h.a.expect {
 		h.waiting = true
-		return h.write(h.conn, h.appendFraming(head, true))
+		*mem = h.appendFraming(head, true)
+		defer releaseHead(mem)
+		return h.write(h.conn, *mem)
 	}
-	// the head is needed for longer than the buffer, which is the response's
-	h.upload.head = bytes.Clone(head)
+	h.upload.head = head // and with it its memory
 	patience := headPatience
 	if !h.a.hasContent() {
 		patience = probePatience
@@ -97,8 +98,8 @@ func (u *upload) takeHead() ([]byte, error) {
 
 func (u *upload) run() {
 	defer close(u.done)
-	mem := http1Buffers.Get().(*[http1BufferSize]byte)
-	defer http1Buffers.Put(mem)
+	mem := http1Uploads.Get().(*[http1UploadSize]byte)
+	defer http1Uploads.Put(mem)
 	err := u.send(mem[:])
 	if u.timer != nil {
 		u.timer.Stop()

@@ -1,0 +1,71 @@
+package proxy
+
+import "sync"
+
+const (
+	// http1BufferSize is the size of the buffers that responses pass through.
+	// With larger pieces there are not only fewer system calls: every read lets
+	// the backend send more, and that work is done on the reader's account.
+	http1BufferSize = 64 << 10
+	// http1HeadSize is the size of those that heads of requests are made in. It
+	// is enough for most.
+	http1HeadSize = 4 << 10
+	// http1UploadSize is the size of those for bodies of requests.
+	http1UploadSize = 32 << 10
+)
+
+var (
+	http1Buffers = sync.Pool{New: func() any { return new([http1BufferSize]byte) }}
+	http1Uploads = sync.Pool{New: func() any { return new([http1UploadSize]byte) }}
+	http1Heads   = sync.Pool{New: func() any {
+		b := make([]byte, 0, http1HeadSize)
+		return &b
+	}}
+)
+
+// releaseHead gives the memory of a head back, unless it has grown.
+func releaseHead(b *[]byte) {
+	if cap(*b) == http1HeadSize {
+		*b = (*b)[:0]
+		http1Heads.Put(b)
+	}
+}
+
+// http1Buffer holds what was received and not taken yet. It has memory only
+// while there is something in it, or about to be: what waits for a backend has
+// none.
+type http1Buffer struct {
+	mem  *[http1BufferSize]byte // what buf is; nil if that has grown
+	buf  []byte                 // nil: no memory
+	r, w int                    // buf[r:w] is not taken yet
+}
+
+// open gets memory if there is none.
+func (b *http1Buffer) open() {
+	if b.buf == nil {
+		b.mem = http1Buffers.Get().(*[http1BufferSize]byte)
+		b.buf, b.r, b.w = b.mem[:], 0, 0
+	}
+}
+
+// release gives the memory back.
+func (b *http1Buffer) release() {
+	if b.mem != nil {
+		http1Buffers.Put(b.mem)
+	}
+	*b = http1Buffer{}
+}
+
+// makeRoom moves what is in the buffer to the beginning of one that has room for
+// more.
+func (b *http1Buffer) makeRoom() {
+	if b.r > 0 {
+		b.w = copy(b.buf, b.buf[b.r:b.w])
+		b.r = 0
+		return
+	}
+	grown := http1Buffer{buf: make([]byte, 2*len(b.buf))}
+	grown.w = copy(grown.buf, b.buf[:b.w])
+	b.release()
+	*b = grown
+}
