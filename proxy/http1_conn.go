@@ -11,8 +11,8 @@ type http1Conn struct {
 	net.Conn
 	socket
 	used  bool      // had an exchange
-	armed bool      // has a read deadline
-	idle  time.Time // since when it is
+	limit time.Time // of reads; zero: none
+	idle  int64     // the sweeper's round when it became so
 }
 
 var errHungUp = errors.New("backend has closed the connection at once")
@@ -36,11 +36,21 @@ func (c *http1Conn) greeting(seen look) error {
 func (c *http1Conn) limitRead(d time.Duration) {
 	switch {
 	case d > 0:
-		c.armed = true
-		_ = c.SetReadDeadline(time.Now().Add(d))
-	case c.armed:
-		c.armed = false
-		_ = c.SetReadDeadline(time.Time{})
+		c.limit = time.Now().Add(d)
+		_ = c.SetReadDeadline(c.limit)
+	case !c.limit.IsZero():
+		c.limit = time.Time{}
+		_ = c.SetReadDeadline(c.limit)
+	}
+}
+
+// limitReadRoughly does as limitRead does, with a limit that may be half of d:
+// one that was set before does, if enough is left of it. Setting it anew for
+// every exchange would cost more.
+func (c *http1Conn) limitReadRoughly(d time.Duration, now time.Time) {
+	if left := c.limit.Sub(now); left < d/2 || left > d {
+		c.limit = now.Add(d)
+		_ = c.SetReadDeadline(c.limit)
 	}
 }
 

@@ -54,10 +54,10 @@ func (h *http1Exchange) roundTrip(conn *http1Conn) (*http.Response, error) {
 	return h.receive()
 }
 
-// watchPatience is how long the backend may take before the exchange begins to
-// care whether the client is still there. Most responses come sooner, and to
-// follow a context is not free.
-const watchPatience = 10 * time.Millisecond
+// watchPatience is how long the backend may take, at the most, before the
+// exchange begins to care whether the client is still there. Most responses come
+// sooner, and to follow a context is not free.
+const watchPatience = 200 * time.Millisecond
 
 // watchClient has the exchange end when the client leaves.
 func (h *http1Exchange) watchClient() {

@@ -42,7 +42,7 @@ func (i *idleConns) put(c *http1Conn) bool {
 	if i.closed || i.limit > 0 && len(i.conns) >= i.limit || i.limit < 0 || !i.sweeper.admit() {
 		return false
 	}
-	c.idle = time.Now()
+	c.idle = i.sweeper.round.Load()
 	i.conns = append(i.conns, c)
 	if !i.swept {
 		i.swept = true
@@ -64,14 +64,14 @@ func (i *idleConns) close() {
 	}
 }
 
-// sweep closes connections that were not used since a time, and those on which
-// something has arrived. It reports whether others are left.
-func (i *idleConns) sweep(since time.Time) bool {
+// sweep closes connections that were not used since a round of the sweeper, and
+// those on which something has arrived. It reports whether others are left.
+func (i *idleConns) sweep(since int64) bool {
 	var dead []*http1Conn
 	i.mu.Lock()
 	kept := i.conns[:0]
 	for _, c := range i.conns {
-		if c.idle.Before(since) || c.look() != lookQuiet {
+		if c.idle < since || c.look() != lookQuiet {
 			dead = append(dead, c)
 		} else {
 			kept = append(kept, c)
@@ -103,6 +103,7 @@ type sweeper struct {
 	timeout time.Duration // how long a connection may be idle; not positive: for ever
 	limit   int64         // of connections; 0: none
 	count   atomic.Int64
+	round   atomic.Int64 // how often was swept: the clock of idle connections
 
 	mu      sync.Mutex
 	watched []*idleConns
@@ -141,10 +142,7 @@ func (s *sweeper) schedule() {
 		return
 	}
 	s.running = true
-	interval := sweepInterval
-	if s.timeout > 0 {
-		interval = max(min(interval, s.timeout/2), minSweepInterval)
-	}
+	interval := s.interval()
 	if s.timer == nil {
 		s.timer = time.AfterFunc(interval, s.sweep)
 	} else {
@@ -152,14 +150,24 @@ func (s *sweeper) schedule() {
 	}
 }
 
+func (s *sweeper) interval() time.Duration {
+	if s.timeout <= 0 {
+		return sweepInterval
+	}
+	return max(min(sweepInterval, s.timeout/2), minSweepInterval)
+}
+
 func (s *sweeper) sweep() {
 	s.mu.Lock()
 	watched := s.watched
 	s.watched = nil
 	s.mu.Unlock()
-	var since time.Time
+	since := s.round.Add(1)
 	if s.timeout > 0 {
-		since = time.Now().Add(-s.timeout)
+		interval := s.interval()
+		since -= int64((s.timeout + interval - 1) / interval)
+	} else {
+		since = 0
 	}
 	left := watched[:0]
 	for _, i := range watched {

@@ -40,7 +40,7 @@ func (h *http1Exchange) fill(wait time.Duration) error {
 			return errWaited
 		}
 		if wait > 0 {
-			wait -= watchPatience
+			wait = max(wait-watchPatience, 1)
 		}
 	}
 }
@@ -77,6 +77,7 @@ func (h *http1Exchange) limitRead(wait time.Duration) readLimit {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 	}
+	now := time.Now()
 	limit, meaning := wait, limitWait
 	if wait == 0 {
 		meaning = limitFailure // set by the end of an upload, if there is one
@@ -88,11 +89,15 @@ func (h *http1Exchange) limitRead(wait time.Duration) readLimit {
 		limit, meaning = d, limitFailure
 	}
 	if !h.headDone && !h.headBy.IsZero() {
-		if d := max(time.Until(h.headBy), 1); limit == 0 || d < limit {
+		if d := max(h.headBy.Sub(now), 1); limit == 0 || d < limit {
 			limit, meaning = d, limitFailure
 		}
 	}
-	h.conn.limitRead(limit)
+	if meaning == limitWatch {
+		h.conn.limitReadRoughly(limit, now)
+	} else {
+		h.conn.limitRead(limit)
+	}
 	return meaning
 }
 
