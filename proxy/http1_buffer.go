@@ -1,12 +1,21 @@
 package proxy
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 const (
 	// http1BufferSize is the size of the buffers that responses pass through.
 	// With larger pieces there are not only fewer system calls: every read lets
 	// the backend send more, and that work is done on the reader's account.
-	http1BufferSize = 64 << 10
+	http1BufferSize = 256 << 10
+	// http1MaxBuffers is how many of them there may be, 64 MiB in all. They are
+	// held only while something is passed on, so that it takes many slow
+	// clients to need more; all further ones have small buffers.
+	http1MaxBuffers = 256
+	// http1SmallSize is the size of small buffers.
+	http1SmallSize = 32 << 10
 	// http1HeadSize is the size of those that heads of requests are made in. It
 	// is enough for most.
 	http1HeadSize = 4 << 10
@@ -16,12 +25,16 @@ const (
 
 var (
 	http1Buffers = sync.Pool{New: func() any { return new([http1BufferSize]byte) }}
+	http1Smalls  = sync.Pool{New: func() any { return new([http1SmallSize]byte) }}
 	http1Uploads = sync.Pool{New: func() any { return new([http1UploadSize]byte) }}
 	http1Heads   = sync.Pool{New: func() any {
 		b := make([]byte, 0, http1HeadSize)
 		return &b
 	}}
 )
+
+// buffersInUse is how many large buffers are in use.
+var buffersInUse atomic.Int64
 
 // releaseHead gives the memory of a head back, unless it has grown.
 func releaseHead(b *[]byte) {
@@ -35,23 +48,36 @@ func releaseHead(b *[]byte) {
 // while there is something in it, or about to be: what waits for a backend has
 // none.
 type http1Buffer struct {
-	mem  *[http1BufferSize]byte // what buf is; nil if that has grown
-	buf  []byte                 // nil: no memory
-	r, w int                    // buf[r:w] is not taken yet
+	large *[http1BufferSize]byte // what buf is, or
+	small *[http1SmallSize]byte  // this, or neither if that has grown
+	buf   []byte                 // nil: no memory
+	r, w  int                    // buf[r:w] is not taken yet
 }
 
 // open gets memory if there is none.
 func (b *http1Buffer) open() {
-	if b.buf == nil {
-		b.mem = http1Buffers.Get().(*[http1BufferSize]byte)
-		b.buf, b.r, b.w = b.mem[:], 0, 0
+	if b.buf != nil {
+		return
 	}
+	b.r, b.w = 0, 0
+	if buffersInUse.Add(1) <= http1MaxBuffers {
+		b.large = http1Buffers.Get().(*[http1BufferSize]byte)
+		b.buf = b.large[:]
+		return
+	}
+	buffersInUse.Add(-1)
+	b.small = http1Smalls.Get().(*[http1SmallSize]byte)
+	b.buf = b.small[:]
 }
 
 // release gives the memory back.
 func (b *http1Buffer) release() {
-	if b.mem != nil {
-		http1Buffers.Put(b.mem)
+	switch {
+	case b.large != nil:
+		http1Buffers.Put(b.large)
+		buffersInUse.Add(-1)
+	case b.small != nil:
+		http1Smalls.Put(b.small)
 	}
 	*b = http1Buffer{}
 }
