@@ -1,49 +1,25 @@
 package balancer
 
-import (
-	"math/bits"
-	"slices"
-)
+import "math/bits"
 
-const (
-	// pointsPerMember and probes are part of which key goes to which member:
-	// changing one moves keys. Shares of keys differ from those by weight
-	// with a standard deviation of about 1/sqrt(2 * probes * pointsPerMember)
-	// of themselves, 3 % with these, and less among few members. More points
-	// cost time when a layout is made, more probes in each pick.
-	pointsPerMember = 1 << partBits
-	partBits        = 5
-	probes          = 16
-)
-
-// circle has the points of members whose weights differ by less than a factor
-// of two, so that the search for the least distance can stop soon.
+// circle has the points of members, clockwise.
 type circle struct {
-	class    int
-	heaviest uint64 // the most that a weight of the class can be
-	members  int
-	// The points clockwise: where on the circle, which has a length of 2^32,
-	// and of which slot. The first point is there once more at the end.
-	at   []uint32
-	slot []uint32
+	// points are where on the circle, which has a length of 2^32, in the
+	// upper half, and of which slot in the lower one; ascending.
+	points []uint64
 	// starts[i] is the first point of sector i, or of one behind it; a sector
-	// has a length of 1<<shift, and about one point.
+	// has a length of 1<<shift, and one to two points.
 	starts []uint32
 	shift  int
 }
 
 // newCircle makes the circle of the members with these numbers, part by part.
-func newCircle(class int, keys []uint64, numbers []uint32) circle {
-	count := len(numbers) * pointsPerMember
-	sectorBits := bits.Len(uint(len(numbers) - 1)) // of the sectors in a part
+func newCircle(keys []uint64, numbers []uint32) circle {
+	sectorBits := bits.Len(uint(len(numbers)) / 2) // of the sectors in a part
 	c := circle{
-		class:    class,
-		heaviest: 1<<class - 1,
-		members:  len(numbers),
-		at:       make([]uint32, count+1),
-		slot:     make([]uint32, count+1),
-		starts:   make([]uint32, pointsPerMember<<sectorBits),
-		shift:    32 - partBits - sectorBits,
+		points: make([]uint64, len(numbers)*pointsPerMember),
+		starts: make([]uint32, pointsPerMember<<sectorBits),
+		shift:  32 - partBits - sectorBits,
 	}
 	points := make([]uint32, len(numbers))
 	for part := range pointsPerMember {
@@ -53,7 +29,6 @@ func newCircle(class int, keys []uint64, numbers []uint32) circle {
 		c.fill(part, points, numbers)
 	}
 	c.sortSectors()
-	c.at[count], c.slot[count] = c.at[0], c.slot[0]
 	return c
 }
 
@@ -82,68 +57,34 @@ func (c *circle) fill(part int, points, numbers []uint32) {
 	for n, at := range points {
 		sector := at>>c.shift - first
 		starts[sector]--
-		i := starts[sector]
-		c.at[i], c.slot[i] = at, numbers[n]
+		c.points[starts[sector]] = uint64(at)<<32 | uint64(numbers[n])
 	}
 }
 
 // sortSectors sorts points that are in the right sector already, so that none
 // has far to go.
 func (c *circle) sortSectors() {
-	for i := 1; i < len(c.at)-1; i++ {
-		at, slot := c.at[i], c.slot[i]
+	for i := 1; i < len(c.points); i++ {
+		point := c.points[i]
 		j := i
-		for j > 0 && c.at[j-1] > at {
-			c.at[j], c.slot[j] = c.at[j-1], c.slot[j-1]
+		for j > 0 && c.points[j-1] > point {
+			c.points[j] = c.points[j-1]
 			j--
 		}
-		c.at[j], c.slot[j] = at, slot
+		c.points[j] = point
 	}
 }
 
-// candidate is a member and its distance to a key: distance / weight.
-type candidate struct {
-	distance uint64
-	weight   uint64
-	slot     uint32
-}
-
-// probe improves best by what is nearest to a probe on one circle.
-func (r *ring) probe(c *circle, probe uint32, refused []uint32, best *candidate) {
-	i := c.starts[probe>>c.shift]
-	for int(i) < len(c.at)-1 && c.at[i] < probe {
+// from returns the first point at or behind a place, which may be point 0.
+func (c *circle) from(place uint32) int {
+	i := int(c.starts[place>>c.shift])
+	for i < len(c.points) && c.points[i]>>32 < uint64(place) {
 		i++
 	}
-	// differences are right across the end of the circle, too
-	if distance := uint64(c.at[i] - probe); distance*best.weight <= best.distance*c.heaviest {
-		r.walk(c, probe, i, refused, best)
+	if i == len(c.points) {
+		return 0
 	}
-}
-
-// walk goes on from point i, until points are too far away to improve best.
-func (r *ring) walk(c *circle, probe, i uint32, refused []uint32, best *candidate) {
-	for range len(c.at) {
-		distance := uint64(c.at[i] - probe)
-		if distance*best.weight > best.distance*c.heaviest {
-			return
-		}
-		slot := c.slot[i]
-		if m := r.slots[slot]; m != nil && !slices.Contains(refused, slot) {
-			r.consider(candidate{distance, uint64(m.Weight), slot}, best)
-		}
-		if i++; int(i) == len(c.at) {
-			i = 1 // point 0 is what the last one is
-		}
-	}
-}
-
-// consider makes c the best if it is. Equals are decided by key, so that the
-// order of the members does not matter.
-func (r *ring) consider(c candidate, best *candidate) {
-	left, right := c.distance*best.weight, best.distance*c.weight
-	if left < right || left == right && r.layout.keys[c.slot] < r.layout.keys[best.slot] {
-		*best = c
-	}
+	return i
 }
 
 // spread returns the n-th of many hashes of one, by the finalizer of

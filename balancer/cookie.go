@@ -142,6 +142,11 @@ func (p *Cookie) cookieFor(secure bool, value string) *http.Cookie {
 	return c
 }
 
+// sameCookies reports whether other makes the same cookies of the same values.
+func (p *Cookie) sameCookies(other *Cookie) bool {
+	return p.Name == other.Name && p.MaxAge == other.MaxAge
+}
+
 const setCookie = "Set-Cookie"
 
 // dropCookie removes cookies with a name from a response that has not been

@@ -2,7 +2,6 @@ package balancer
 
 import (
 	"encoding/json"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -177,40 +176,4 @@ func index(m *pool.Member) int {
 		return -1
 	}
 	return m.Index
-}
-
-// benchmarkPolicy measures picks of a policy, by one goroutine and by all
-// processors at once.
-func benchmarkPolicy(b *testing.B, config string) {
-	policy := newPolicy(b, config)
-	for _, n := range sizes {
-		members := pooltest.Members(b, equalWeights(n)...)
-		benchmarkPicker(b, fmt.Sprint(n), policy.NewPicker(members, nil))
-		members = pooltest.Members(b, mixedWeights(n)...)
-		benchmarkPicker(b, fmt.Sprint(n, "-weighted"), policy.NewPicker(members, nil))
-		b.Run(fmt.Sprint(n, "-weighted/rebuild"), func(b *testing.B) {
-			for b.Loop() {
-				policy.NewPicker(members, nil)
-			}
-		})
-	}
-}
-
-func benchmarkPicker(b *testing.B, name string, p pool.Picker) {
-	b.Run(name, func(b *testing.B) {
-		q := seeded(1)
-		b.ReportAllocs()
-		for b.Loop() {
-			release(p, p.Pick(q))
-		}
-	})
-	b.Run(name+"/parallel", func(b *testing.B) {
-		b.ReportAllocs()
-		b.RunParallel(func(pb *testing.PB) {
-			q := seeded(2)
-			for pb.Next() {
-				release(p, p.Pick(q))
-			}
-		})
-	})
 }

@@ -2,6 +2,7 @@ package balancer
 
 import (
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -154,6 +155,40 @@ func TestEveryPolicyAllocatesNothing(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestEveryPickerIsMadeOfFewPieces: what a picker of many members consists of is
+// allocated in pieces that do not get more with the members, and with sizes in
+// proportion to them.
+func TestEveryPickerIsMadeOfFewPieces(t *testing.T) {
+	forEveryPolicy(t, func(t *testing.T, policy Policy) {
+		for kind, weigh := range map[string]func(int) []int{"equal": equalWeights, "mixed": mixedWeights} {
+			var pieces, size [2]uint64
+			for i, n := range []int{1000, 10_000} {
+				members := pooltest.Members(t, weigh(n)...)
+				pieces[i], size[i] = allocated(func() { policy.NewPicker(members, nil) })
+			}
+			if pieces[1] > pieces[0]+32 || pieces[1] > 100 {
+				t.Errorf("weights %s: %d allocations for 1,000 members, %d for 10,000", kind, pieces[0], pieces[1])
+			}
+			if size[1] > 20*size[0]+4096 {
+				t.Errorf("weights %s: %d bytes for 1,000 members, %d for 10,000", kind, size[0], size[1])
+			}
+		}
+	})
+}
+
+// allocated returns how many pieces of memory fn allocates, and of what size
+// together.
+func allocated(fn func()) (pieces, size uint64) {
+	const runs = 5
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range runs {
+		fn()
+	}
+	runtime.ReadMemStats(&after)
+	return (after.Mallocs - before.Mallocs) / runs, (after.TotalAlloc - before.TotalAlloc) / runs
 }
 
 // TestEveryPolicyKeepsLimits lets many goroutines pick and release at once.

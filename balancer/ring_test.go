@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/caddy-loadbalance/caddy-loadbalance/pool"
@@ -15,10 +16,18 @@ func owners(members []*pool.Member, keys int) []string {
 	r := newRing(members, nil)
 	list := make([]string, keys)
 	for key := range list {
-		i := r.nearest(hashString(fmt.Sprint("key", key)), nil)
-		list[key] = r.slots[i].ID()
+		list[key] = r.owner(hashString(fmt.Sprint("key", key))).ID()
 	}
 	return list
+}
+
+// owner returns the member that a key goes to, nil if it goes to none.
+func (r *ring) owner(hash uint64) *pool.Member {
+	slot, ok := r.nearest(hash, nil)
+	if !ok {
+		return nil
+	}
+	return r.slots[slot]
 }
 
 // specsOf returns backends with the ids b0, b1, … and these weights.
@@ -121,55 +130,61 @@ func TestRingShares(t *testing.T) {
 }
 
 // TestRingAgainstDefinition compares the search with the least distance over
-// all members, points and probes, with members left out.
+// all members, with some left out.
 func TestRingAgainstDefinition(t *testing.T) {
 	rng := rand.New(rand.NewPCG(4, 4))
-	for _, n := range []int{1, 2, 5, 60} {
-		members := pooltest.Members(t, mixedWeights(n)...)
-		r := newRing(members, nil)
-		for range 300 {
-			hash := rng.Uint64()
-			var refused []uint32
-			for range min(n, 5) {
-				got := r.nearest(hash, refused)
-				if want := byDefinition(members, hash, refused); got != want {
-					t.Fatalf("%d members, without %v: got %d, want %d", n, refused, got, want)
+	for name, weights := range map[string][]int{
+		"one": {7}, "two": {1, 1000}, "few": mixedWeights(5), "many": mixedWeights(60), "equal": equalWeights(40),
+		"one light": append(equalWeights(3), 700), "one heavy": append(equalWeights(50), 1000), "steps": {1, 10, 100, 1000, 1, 10, 100, 1000},
+	} {
+		t.Run(name, func(t *testing.T) {
+			members := pooltest.Members(t, weights...)
+			r := newRing(members, nil)
+			for range 300 {
+				hash := rng.Uint64()
+				var refused []uint32
+				for range min(len(members), 5) {
+					got, ok := r.nearest(hash, refused)
+					if want := byDefinition(members, hash, refused); !ok || got != want {
+						t.Fatalf("without %v: got %d, %t, want %d", refused, got, ok, want)
+					}
+					refused = append(refused, got)
 				}
-				refused = append(refused, got)
+				if slot, ok := r.nearest(hash, refused); ok && len(refused) == len(members) {
+					t.Fatalf("without any: got %d", slot)
+				}
 			}
-		}
+		})
 	}
 }
 
 func byDefinition(members []*pool.Member, hash uint64, refused []uint32) uint32 {
-	left := make(map[uint32]bool)
-	for _, i := range refused {
-		left[i] = true
-	}
 	best, least := uint32(0), math.Inf(1)
 	for i, m := range members {
-		if left[uint32(i)] {
+		if slices.Contains(refused, uint32(i)) {
 			continue
 		}
-		for part := range pointsPerMember {
-			at := pointIn(part, m.Key)
-			for _, probe := range halves(hash, probes) {
-				if d := float64(at-probe) / float64(m.Weight); d < least {
-					best, least = uint32(i), d
-				}
-			}
+		if d := distanceTo(m, hash) / float64(m.Weight); d < least {
+			best, least = uint32(i), d
 		}
 	}
 	return best
 }
 
-func halves(hash uint64, n int) []uint32 {
-	var list []uint32
-	for i := range uint64(n / 2) {
-		h := spread(hash, i)
-		list = append(list, uint32(h>>32), uint32(h))
+// distanceTo returns the way to the first point of m that a key sees.
+func distanceTo(m *pool.Member, hash uint64) float64 {
+	for lap := range uint64(maxLaps) {
+		least := math.Inf(1)
+		for part := range pointsPerMember {
+			if at := pointIn(part, m.Key); visible(spread(hash, lap), uint64(at)) {
+				least = min(least, float64(lap<<32+uint64(at-uint32(hash>>32))))
+			}
+		}
+		if !math.IsInf(least, 1) {
+			return least
+		}
 	}
-	return list
+	return math.Inf(1)
 }
 
 // TestRingIsTheSameEverywhere pins where keys go: it must not change from one
@@ -177,7 +192,7 @@ func halves(hash uint64, n int) []uint32 {
 func TestRingIsTheSameEverywhere(t *testing.T) {
 	members := pooltest.Members(t, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
 	got := fmt.Sprint(owners(members, 16))
-	const want = "[b4 b6 b5 b6 b8 b7 b7 b7 b9 b5 b6 b4 b9 b6 b7 b8]"
+	const want = "[b3 b5 b7 b6 b8 b5 b8 b7 b5 b8 b5 b7 b4 b9 b6 b9]"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -206,16 +221,58 @@ func TestRingIsInOrder(t *testing.T) {
 	r := newRing(members, nil)
 	for i := range r.layout.circles {
 		c := &r.layout.circles[i]
-		for p := 1; p < len(c.at)-1; p++ {
-			if c.at[p-1] > c.at[p] {
-				t.Fatalf("points of circle %d are not in order", i)
-			}
+		if !slices.IsSorted(c.points) {
+			t.Fatalf("points of circle %d are not in order", i)
 		}
 		for sector, start := range c.starts {
-			if start > 0 && int(c.at[start-1]>>c.shift) >= sector {
+			if start > 0 && int(c.points[start-1]>>32>>c.shift) >= sector {
 				t.Fatalf("sector %d begins too late", sector)
 			}
 		}
+	}
+}
+
+// TestRingWalksAreShort counts the points that a key comes by until nothing
+// behind them can be nearer, and those that are sorted at a time: both must stay
+// few, whatever the weights and however many members.
+func TestRingWalksAreShort(t *testing.T) {
+	const keys, seen = 500, 1 << visibleBits
+	steps := make([]int, 10_000)
+	for i := range steps {
+		steps[i] = []int{1, 10, 100, 1000}[i%4]
+	}
+	for name, weights := range map[string][]int{
+		"three": equalWeights(3), "equal": equalWeights(10_000), "mixed": mixedWeights(10_000), "steps": steps,
+		"one heavy": append(equalWeights(9_999), 1000), "half heavy": append(equalWeights(5_000), mixedWeights(5_000)...),
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRing(pooltest.Members(t, weights...), nil)
+			walked := 0.0
+			for key := range uint64(keys) {
+				hash := spread(key, 0)
+				m := r.owner(hash)
+				best := candidate{uint64(distanceTo(m, hash)), uint64(m.Weight), 0}
+				for i := range r.layout.circles {
+					way := float64(best.limit(r.heaviest[i])) / (1 << 32) // in laps
+					walked += way * float64(len(r.layout.circles[i].points))
+				}
+			}
+			t.Logf("%.0f points on %d circles", walked/keys, len(r.layout.circles))
+			if walked > keys*seen*2*maxSlope {
+				t.Errorf("a key comes by %.0f points", walked/keys)
+			}
+			for i := range r.layout.circles {
+				c := &r.layout.circles[i]
+				sorted := uint64(0)
+				for sector := 1; sector < len(c.starts); sector++ {
+					size := uint64(c.starts[sector] - c.starts[sector-1])
+					sorted += size * size
+				}
+				if sorted > 8*uint64(len(c.points)) {
+					t.Errorf("circle %d: sectors have up to %d steps of sorting for %d points", i, sorted, len(c.points))
+				}
+			}
+		})
 	}
 }
 
@@ -248,14 +305,14 @@ func TestRingOverRebuilds(t *testing.T) {
 		fresh := newRing(members, nil)
 		for key := range uint64(100) {
 			hash := spread(key, uint64(step))
-			a, b := next.slots[next.nearest(hash, nil)], fresh.slots[fresh.nearest(hash, nil)]
+			a, b := next.owner(hash), fresh.owner(hash)
 			if a != b {
 				t.Fatalf("step %d: key %d goes to %s, and to %s on a new ring", step, key, a.ID(), b.ID())
 			}
 		}
 		before = next
 	}
-	if kept < 20 || kept > 100 {
+	if kept < 20 || kept > 115 {
 		t.Errorf("the layout was kept %d times of 120", kept)
 	}
 }

@@ -42,6 +42,7 @@ func newSchedule(members []*pool.Member) *schedule {
 	case len(classes) == 1:
 		return &schedule{period: uint64(len(members))}
 	case period <= maxPeriod && period*uint64(len(classes)) <= maxSteps:
+		assign(members, classes)
 		return &schedule{period: period, table: interleave(classes, period)}
 	}
 	return &schedule{period: period, line: newLine(members), stride: goldenStride(period)}
@@ -63,18 +64,22 @@ func (s *schedule) at(turn uint64) int {
 // schedule only has to decide between classes.
 type class struct {
 	weight  int
-	members []int
-	total   int64 // weight of all members
-	next    int   // member whose turn in the class is next
+	count   int
+	members []uint16
+	next    int // member whose turn in the class is next
 }
 
-// classify sorts members into classes and returns them with the sum of all
-// weights. Weights are divided by their greatest common divisor.
+// total returns the weight of all members.
+func (c *class) total() int64 { return int64(c.weight) * int64(c.count) }
+
+// classify finds out which classes there are, in the order of their first
+// members, and returns them with the sum of all weights. Weights are divided by
+// their greatest common divisor.
 func classify(members []*pool.Member) (classes []class, sum uint64) {
 	divisor := int(commonDivisor(members))
 	byWeight := make(map[int]int)
 	last := -1
-	for i, m := range members {
+	for _, m := range members {
 		weight := m.Weight / divisor
 		if last < 0 || classes[last].weight != weight {
 			known, ok := byWeight[weight]
@@ -85,11 +90,26 @@ func classify(members []*pool.Member) (classes []class, sum uint64) {
 			}
 			last = known
 		}
-		classes[last].members = append(classes[last].members, i)
-		classes[last].total += int64(weight)
+		classes[last].count++
 		sum += uint64(weight)
 	}
 	return classes, sum
+}
+
+// assign lists the members in the classes that classify has found.
+func assign(members []*pool.Member, classes []class) {
+	divisor := int(commonDivisor(members))
+	byWeight := make(map[int]*class, len(classes))
+	lists := make([]uint16, len(members)) // one allocation for all
+	for i := range classes {
+		c := &classes[i]
+		byWeight[c.weight] = c
+		c.members, lists = lists[:0:c.count], lists[c.count:]
+	}
+	for i, m := range members {
+		c := byWeight[m.Weight/divisor]
+		c.members = append(c.members, uint16(i))
+	}
 }
 
 // interleave returns one period of turns. In each turn every class gains its
@@ -97,19 +117,22 @@ func classify(members []*pool.Member) (classes []class, sum uint64) {
 // pays the sum of all weights for it: smooth weighted round robin, as it was
 // first used by nginx, here over classes.
 func interleave(classes []class, period uint64) []uint16 {
-	credit := make([]int64, len(classes))
+	credit, gain := make([]int64, len(classes)), make([]int64, len(classes))
+	for c := range classes {
+		gain[c] = classes[c].total()
+	}
 	table := make([]uint16, period)
 	for turn := range table {
 		best := 0
-		for c := range classes {
-			credit[c] += classes[c].total
+		for c := range credit {
+			credit[c] += gain[c]
 			if credit[c] > credit[best] {
 				best = c
 			}
 		}
 		credit[best] -= int64(period)
 		c := &classes[best]
-		table[turn] = uint16(c.members[c.next])
+		table[turn] = c.members[c.next]
 		if c.next++; c.next == len(c.members) {
 			c.next = 0
 		}
