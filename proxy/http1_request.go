@@ -44,6 +44,12 @@ func (h *http1Exchange) ask(mem *[]byte) error {
 	limit := h.limitRead(0)
 	request := *mem
 	seen, sent, err := h.conn.ask(mem, &h.http1Buffer)
+	if limit == limitWatch && sent == 0 && errors.Is(err, os.ErrDeadlineExceeded) {
+		// this process did not get to run before it was time
+		h.watchClient()
+		limit = h.limitRead(0)
+		seen, sent, err = h.conn.ask(mem, &h.http1Buffer)
+	}
 	if spoilt := h.conn.greeting(seen); spoilt != nil {
 		return spoilt
 	}

@@ -3,6 +3,7 @@
 package proxy
 
 import (
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -68,10 +69,12 @@ func (s *socket) ask(out *[]byte, in *http1Buffer) (seen look, sent int, err err
 	s.out, s.in, s.asking, s.sent, s.err = out, in, true, 0, nil
 	err = s.raw.Read(s.step)
 	s.out, s.in = nil, nil
-	if s.asking {
+	switch {
+	case s.asking && errors.Is(err, os.ErrDeadlineExceeded):
+		return lookQuiet, 0, err // nobody has looked yet
+	case s.asking:
 		return lookClosed, 0, err
-	}
-	if err == nil {
+	case err == nil:
 		err = s.err
 	}
 	return s.seen, s.sent, err
