@@ -36,12 +36,14 @@ type http1Exchange struct {
 	mu       sync.Mutex // for what the upload has to do with
 	headDone bool       // the head of the response is there
 	headBy   time.Time  // when it must be; zero: any time
+	wroteAt  time.Time  // when a piece of the body was written last
 }
 
 // start begins a round.
 func (h *http1Exchange) start(a *attempt, t *http1Transport) {
 	h.a, h.t = a, t
-	h.wrote, h.got, h.waiting, h.headDone, h.upload, h.headBy = false, false, false, false, nil, time.Time{}
+	h.wrote, h.got, h.waiting, h.headDone, h.upload = false, false, false, false, nil
+	h.headBy, h.wroteAt = time.Time{}, time.Time{}
 }
 
 // roundTrip sends the request over a connection and returns the response once

@@ -23,6 +23,9 @@ func (h *http1Exchange) fill(wait time.Duration) error {
 	for {
 		limit := h.limitRead(wait)
 		err := h.read()
+		for limit == limitFailure && h.mayGoOn(err) {
+			err = h.read()
+		}
 		switch {
 		case err == nil:
 			h.got = true

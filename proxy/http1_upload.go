@@ -78,7 +78,7 @@ func (u *upload) sendHead() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.head != nil {
-		u.err = u.h.write(u.conn, u.h.appendFraming(u.head, true))
+		u.err = u.write(u.h.appendFraming(u.head, true))
 		u.head = nil
 	}
 }
@@ -162,7 +162,7 @@ func (u *upload) send(buf []byte) error {
 			piece = append(u.h.appendFraming(head, !none), piece...)
 		}
 		if len(piece) > 0 {
-			if err := u.h.write(u.conn, piece); err != nil {
+			if err := u.write(piece); err != nil {
 				return err
 			}
 		}
@@ -201,6 +201,13 @@ func (h *http1Exchange) requestWritten(conn *http1Conn) {
 	if r := h.t.dialer.readTimeout; r == 0 || limit < r {
 		conn.limitRead(limit) // the read that goes on now, too
 	}
+}
+
+// write writes a piece of the request.
+func (u *upload) write(b []byte) error {
+	u.h.wroteNow()
+	defer u.h.wroteNow()
+	return u.h.write(u.conn, b)
 }
 
 // uploaded reports whether the request was written whole. If only its end is
