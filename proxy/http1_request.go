@@ -91,19 +91,17 @@ func (h *http1Exchange) appendHead(b []byte) ([]byte, error) {
 	}
 	b = append(b, host...)
 	b = append(b, "\r\n"...)
+	var err error
 	if a.out != nil {
-		b = appendPrepared(b, a.out.Header)
+		b, err = appendPrepared(b, a.out.Header)
 	} else {
-		var err error
-		if b, err = h.appendPlain(b); err != nil {
-			return nil, err
-		}
+		b, err = h.appendPlain(b)
 	}
-	return b, nil
+	return b, err
 }
 
 // appendPrepared appends a header that was made for the backend.
-func appendPrepared(b []byte, header http.Header) []byte {
+func appendPrepared(b []byte, header http.Header) ([]byte, error) {
 	for name, values := range header {
 		switch name {
 		case "Host", "Content-Length", "Transfer-Encoding", "Trailer":
@@ -113,11 +111,26 @@ func appendPrepared(b []byte, header http.Header) []byte {
 				continue
 			}
 		}
-		for _, value := range values {
-			b = appendField(b, name, value)
+		var err error
+		if b, err = appendChecked(b, name, values); err != nil {
+			return b, err
 		}
 	}
-	return b
+	return b, nil
+}
+
+// appendChecked appends a field that other handlers may have set, to anything.
+func appendChecked(b []byte, name string, values []string) ([]byte, error) {
+	if !httpguts.ValidHeaderFieldName(name) {
+		return b, &requestError{badRequest("header name %.64q is not valid", name)}
+	}
+	for _, value := range values {
+		if !httpguts.ValidHeaderFieldValue(value) {
+			return b, &requestError{badRequest("value of header %q is not valid", name)}
+		}
+		b = appendField(b, name, value)
+	}
+	return b, nil
 }
 
 // appendPlain appends the client's header with what every request needs: less
@@ -137,22 +150,18 @@ func (h *http1Exchange) appendPlain(b []byte) ([]byte, error) {
 		if named && !unstrippable(name) && httpguts.HeaderValuesContainsToken(connection, name) {
 			continue
 		}
-		if !httpguts.ValidHeaderFieldName(name) {
-			return nil, &requestError{badRequest("header name %.64q is not valid", name)}
-		}
-		for _, value := range values {
-			if !httpguts.ValidHeaderFieldValue(value) {
-				return nil, &requestError{badRequest("value of header %q is not valid", name)}
-			}
-			b = appendField(b, name, value)
+		var err error
+		if b, err = appendChecked(b, name, values); err != nil {
+			return b, err
 		}
 	}
 	if te := a.r.Header["Te"]; len(te) > 0 && httpguts.HeaderValuesContainsToken(te, "trailers") {
 		b = append(b, "Te: trailers\r\n"...)
 	}
 	if a.expect {
-		for _, value := range a.r.Header["Expect"] {
-			b = appendField(b, "Expect", value)
+		var err error
+		if b, err = appendChecked(b, "Expect", a.r.Header["Expect"]); err != nil {
+			return b, err
 		}
 	}
 	f := a.proxy.forwarded(a.r.Header, a.r)
