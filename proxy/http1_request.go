@@ -97,6 +97,9 @@ func (h *http1Exchange) appendHead(b []byte) ([]byte, error) {
 	} else {
 		b, err = h.appendPlain(b)
 	}
+	if !h.t.keepAlive && a.upgrade == "" {
+		b = append(b, "Connection: close\r\n"...)
+	}
 	return b, err
 }
 
