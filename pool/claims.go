@@ -43,7 +43,7 @@ func (p *Pool) Withdraw(owner any) {
 	}
 	if n := len(p.claims); n == 0 {
 		p.ended = true
-		p.watch(nil)
+		p.watchNothing()
 	} else if top := p.claims[n-1].def; top != before {
 		p.install(top)
 	}
@@ -68,7 +68,11 @@ func (p *Pool) install(def *Definition) {
 			p.discovered = found
 		} // else what the source before has found serves until the new one was asked
 	}
+	if p.def != def {
+		p.listed = addressesOf(def.Backends)
+	}
 	p.def = def
+	p.define()
 	p.observer.Store(nil)
 	if def.Observer != nil {
 		p.observer.Store(&def.Observer)
@@ -77,16 +81,35 @@ func (p *Pool) install(def *Definition) {
 	p.apply(p.merge(), false, ByConfig)
 }
 
-// merge returns the backends that definition, discovery and runtime changes
-// amount to.
-func (p *Pool) merge() (specs []Spec) {
-	specs, p.gaveWay = p.changes.merge(p.def.Backends, p.discovered)
-	return specs
+// define takes note of what config and discovery define.
+func (p *Pool) define() {
+	p.defs, p.defined = definitions(p.def.Backends, p.discovered), nil
+}
+
+// definition returns what config or discovery say of the backend, or nil.
+func (p *Pool) definition(id string) *Spec {
+	if p.defined == nil {
+		p.defined = make(map[string]int, len(p.defs))
+		for i := range p.defs {
+			p.defined[p.defs[i].ID] = i
+		}
+	}
+	if i, ok := p.defined[id]; ok {
+		return &p.defs[i]
+	}
+	return nil
+}
+
+// merge returns the backends that definitions and runtime changes amount to.
+func (p *Pool) merge() merged {
+	m := p.changes.merge(p.defs, p.listed)
+	p.gaveWay = m.gaveWay
+	return m
 }
 
 // forgetChanges drops, and tells of, runtime changes that gave way.
 func (p *Pool) forgetChanges() {
-	p.changes = p.changes.forget(p.gaveWay)
+	p.changes.forget(p.gaveWay)
 	for _, y := range p.gaveWay {
 		p.emit(Event{Name: EventYielded, Backend: y.id, Reason: y.reason})
 	}
