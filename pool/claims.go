@@ -1,6 +1,9 @@
 package pool
 
-import "maps"
+import (
+	"maps"
+	"slices"
+)
 
 // claim is the wish of one running config for the pool to be as def says.
 type claim struct {
@@ -105,6 +108,34 @@ func (p *Pool) merge() merged {
 	m := p.changes.merge(p.defs, p.listed)
 	p.gaveWay = m.gaveWay
 	return m
+}
+
+// amend returns what merge does, for a mutation that leaves all backends where
+// they are and so cannot have anything give way. It takes over what it can.
+func (p *Pool) amend(m *mutation) (next merged, ok bool) {
+	if len(p.gaveWay) > 0 {
+		return next, false
+	}
+	for _, spec := range m.touched {
+		if spec == nil || !p.staysAt(spec) {
+			return next, false
+		}
+	}
+	next = merged{specs: slices.Clone(p.specs), index: p.index, byAddress: p.byAddress}
+	for id := range m.touched {
+		spec := &next.specs[p.index[id]]
+		restricted := spec.restricted
+		switch ch, def := p.changes.find(id), p.definition(id); {
+		case def == nil:
+			*spec = *ch.added
+		case ch == nil:
+			*spec = *def
+		default:
+			*spec, _, _ = ch.applyTo(def)
+		}
+		spec.restricted = restricted
+	}
+	return next, true
 }
 
 // forgetChanges drops, and tells of, runtime changes that gave way.

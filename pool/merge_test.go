@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -111,10 +112,15 @@ func TestChangesAgainstModel(t *testing.T) {
 				id, address := pick(), sourced(t, FromRuntime, "x", pick()).Address
 				conflict = !hasID(want, id) ||
 					slices.ContainsFunc(want, func(b BackendView) bool { return b.ID != id && b.Address == address })
-				err = p.Patch(id, Patch{Address: &address, Weight: ptr(1 + rnd.IntN(3))}, Options{Force: true})
+				patch := Patch{Address: &address, Weight: ptr(1 + rnd.IntN(3))}
+				if rnd.IntN(2) == 0 {
+					patch.Address, patch.Labels = nil, []map[string]string{nil, {}, {"zone": "a"}}[rnd.IntN(3)]
+					conflict = !hasID(want, id)
+				}
+				err = p.Patch(id, patch, Options{Force: true})
 				want = slices.Clone(want)
 				for i := range want {
-					if want[i].ID == id {
+					if want[i].ID == id && patch.Address != nil {
 						want[i].Address = address
 					}
 				}
@@ -177,6 +183,9 @@ func checkIndexes(t *testing.T, p *Pool) {
 		if b.cond.admin != s.AdminState {
 			t.Fatalf("%s is %s, not %s", s.ID, b.cond.admin, s.AdminState)
 		}
+	}
+	if fresh := p.changes.merge(p.defs, p.listed); !reflect.DeepEqual(fresh.specs, p.specs) || len(fresh.gaveWay) > 0 {
+		t.Fatalf("the pool has %+v, put together anew it has %+v, and %+v gives way", p.specs, fresh.specs, fresh.gaveWay)
 	}
 	for i, ch := range p.changes.list {
 		if ch != nil && p.changes.find(ch.id) != ch {

@@ -59,6 +59,10 @@ func (p *Pool) change(opt Options, fn func(*mutation) error) error {
 		return err
 	}
 	p.changes.apply(&m.edit)
-	p.apply(p.merge(), true, opt.By)
+	next, ok := p.amend(m)
+	if !ok {
+		next = p.merge()
+	}
+	p.apply(next, true, opt.By)
 	return nil
 }

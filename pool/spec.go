@@ -110,6 +110,7 @@ func set[T any](field, value *T) {
 
 func differ[T comparable](field **T, from, to T) {
 	if from != to {
-		*field = &to
+		value := to // not the parameter, which would be allocated if nothing differs, too
+		*field = &value
 	}
 }
