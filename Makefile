@@ -40,14 +40,17 @@ build/caddy: $(sources) go.mod go.sum tools/go.mod
 test: ## run all tests, with the race detector where there is a C compiler
 	@echo '$(if $(race),The race detector is on.,The race detector is off: it needs a C compiler, and cgo.)'
 	$(if $(race),CGO_ENABLED=1) $(GO) test $(race) -count=1 -shuffle=on -timeout=30m ./...
+	cd bench && $(if $(race),CGO_ENABLED=1) $(GO) test $(race) -count=1 -shuffle=on ./...
 
 .PHONY: lint
 lint: ## check the code with golangci-lint
 	$(tool) golangci-lint run
+	cd bench && $(GO) tool -modfile=../tools/go.mod golangci-lint run
 
 .PHONY: fmt
 fmt: ## format the code
 	$(tool) golangci-lint fmt
+	cd bench && $(GO) tool -modfile=../tools/go.mod golangci-lint fmt
 
 .PHONY: fuzz
 fuzz: ## run every fuzz test for FUZZTIME (10s)
@@ -63,7 +66,7 @@ bench: ## measure side by side with other proxies: build/bench/report.md; for op
 
 .PHONY: gobench
 gobench: ## run the Go benchmarks that match BENCH (all)
-	$(GO) test -run='^$$' -bench='$(BENCH)' -benchmem ./balancer/ ./pool/
+	$(GO) test -run='^$$' -bench='$(BENCH)' -benchmem ./balancer/ ./pool/ ./proxy/
 
 .PHONY: clean
 clean: ## remove what was built

@@ -117,3 +117,25 @@ func (c *clients) next() *pool.Request {
 	c.count++
 	return c.q
 }
+
+// BenchmarkChangeInPool changes the weight of one backend of many in a pool: all
+// that the admin API has a pool do for it, with the policy's share in it.
+func BenchmarkChangeInPool(b *testing.B) {
+	const n = 10_000
+	for name, config := range everyPolicy {
+		for kind, weights := range map[string][]int{"equal": equalWeights(n), "weighted": mixedWeights(n)} {
+			b.Run(name+"/"+kind, func(b *testing.B) {
+				p := seededPool(b, newPolicy(b, config))
+				p.Commit("config", &pool.Definition{Backends: specsOf(b, weights), Policy: newPolicy(b, config)})
+				weight := 0
+				b.ReportAllocs()
+				for b.Loop() {
+					weight = weight%1000 + 1
+					if err := p.Patch("b5000", pool.Patch{Weight: &weight}, pool.Options{}); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}

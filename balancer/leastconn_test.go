@@ -128,13 +128,15 @@ func TestLeastConnAgainstModel(t *testing.T) {
 func treeAgrees(t *testing.T, tree *loadTree) {
 	t.Helper()
 	for i, m := range tree.members {
-		if got, want := tree.load(tree.leaves+i), loadWith(m); got != want {
-			t.Fatalf("leaf %d has %x, the member %x", i, got, want)
+		if got, want := tree.load(0, i), loadWith(m); got != want {
+			t.Fatalf("leaf %d is %x, want %x", i, got, want)
 		}
 	}
-	for node := tree.leaves - 1; node > 0; node-- {
-		if got, want := tree.load(node), tree.lesser(node); got != want {
-			t.Fatalf("node %d has %x, its children %x", node, got, want)
+	for level := 1; level < len(tree.levels); level++ {
+		for i := range len(tree.levels[level-1]) / fan {
+			if got, want := tree.load(level, i), tree.least(level, i); got != want {
+				t.Fatalf("node %d of level %d is %x, want %x", i, level, got, want)
+			}
 		}
 	}
 }

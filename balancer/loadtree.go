@@ -1,7 +1,6 @@
 package balancer
 
 import (
-	"math/bits"
 	"sync/atomic"
 
 	"github.com/caddy-loadbalance/caddy-loadbalance/pool"
@@ -11,12 +10,20 @@ import (
 // looking at, or because members refused.
 const maxRaces = 16
 
+// fanBits is the binary logarithm of how many children a node has. Those of one
+// node fill a cache line: looking at all of them costs about as much as at one,
+// and what costs is the levels on which others are at work as well.
+const (
+	fanBits = 3
+	fan     = 1 << fanBits
+)
+
 // loadTree picks the member with the least load among many, in time that grows
-// with the logarithm of their number. It is a binary tree over the members'
-// loads in which each node has the lesser load of its two children, and is
-// changed by many goroutines at once without locks.
+// with the logarithm of their number. It is a tree over the members' loads in
+// which each node has the least load of its children, and is changed by many
+// goroutines at once without locks.
 //
-// Whoever changes a node then sees to its parent: compares it with both of its
+// Whoever changes a node then sees to its parent: compares it with all of its
 // children and corrects it until it agrees. The last to correct a node looks
 // at the children once more after that, so it sees every change that was
 // finished before, and every later change has somebody who looks later still:
@@ -25,24 +32,32 @@ const maxRaces = 16
 type loadTree struct {
 	members []*pool.Member
 	turn    *turn // the member behind the last one picked
-	leaves  int   // a power of two
-	// nodes[1] is the root; the children of i are 2i and 2i+1; member i is at
-	// leaves+i
-	nodes []atomic.Uint64
+	// levels[0] are the members, the last one is the root alone. The children
+	// of node i are fan*i and those behind it one level below; what lacks to
+	// a whole number of children has no room.
+	levels [][]atomic.Uint64
 }
 
 func newLoadTree(members []*pool.Member, next *turn) *loadTree {
-	leaves := 1 << bits.Len(uint(len(members)-1))
-	t := &loadTree{members: members, turn: next, leaves: leaves, nodes: make([]atomic.Uint64, 2*leaves)}
-	for i := range leaves {
-		l := noRoom
-		if i < len(members) {
-			l = loadWith(members[i])
+	t := &loadTree{members: members, turn: next}
+	for n := len(members); ; n = (n + fan - 1) / fan {
+		if n == 1 && len(t.levels) > 0 {
+			t.levels = append(t.levels, make([]atomic.Uint64, 1))
+			break
 		}
-		t.nodes[leaves+i].Store(uint64(l))
+		level := make([]atomic.Uint64, (n+fan-1)/fan*fan)
+		for i := n; i < len(level); i++ {
+			level[i].Store(uint64(noRoom))
+		}
+		t.levels = append(t.levels, level)
 	}
-	for node := leaves - 1; node > 0; node-- {
-		t.nodes[node].Store(uint64(t.lesser(node)))
+	for i, m := range members {
+		t.levels[0][i].Store(uint64(loadWith(m)))
+	}
+	for level := 1; level < len(t.levels); level++ {
+		for i := range len(t.levels[level-1]) / fan {
+			t.levels[level][i].Store(uint64(t.least(level, i)))
+		}
 	}
 	return t
 }
@@ -52,7 +67,7 @@ func (t *loadTree) Pick(q *pool.Request) *pool.Member {
 	skipTried := false
 	first := int(t.turn.next.Load() % uint64(len(t.members)))
 	for range maxRaces {
-		i, l := t.least(first)
+		i, l := t.pickLeast(first)
 		if skipTried {
 			i, l = t.leastUntried(q, first)
 		}
@@ -64,7 +79,7 @@ func (t *loadTree) Pick(q *pool.Request) *pool.Member {
 		}
 		// The member is claimed in the tree first, so that others at the same
 		// time choose another one.
-		if !t.nodes[t.leaves+i].CompareAndSwap(uint64(l), uint64(l.oneMore())) {
+		if !t.levels[0][i].CompareAndSwap(uint64(l), uint64(l.oneMore())) {
 			first = int(t.turn.next.Load() % uint64(len(t.members)))
 			continue
 		}
@@ -99,55 +114,59 @@ func (t *loadTree) Refresh() {
 	}
 }
 
-// least returns the member with the least load, of equals the first one at or
-// behind first, and its load. It returns -1 and a finite load if the tree
+// pickLeast returns the member with the least load, of equals the first one at
+// or behind first, and its load. It returns -1 and a finite load if the tree
 // changed meanwhile, and -1 and noRoom if no member has room.
-func (t *loadTree) least(first int) (member int, least load) {
-	least = t.load(1)
+func (t *loadTree) pickLeast(first int) (member int, least load) {
+	root := len(t.levels) - 1
+	least = t.load(root, 0)
 	if !least.finite() {
 		return -1, noRoom
 	}
-	node := t.leaves + first
-	for least.less(t.load(node)) {
+	level, i := 0, first
+	for least.less(t.load(level, i)) {
 		// on to the next subtree to the right; behind the last one, to the
 		// whole tree from its left
-		for node&1 == 1 && node > 1 {
-			node /= 2
+		for i++; i%fan == 0 && level < root; level++ {
+			i /= fan
 		}
-		if node == 1 {
+		if level == root {
+			i = 0
 			break
 		}
-		node++
 	}
-	return t.leftmost(node, least)
+	return t.leftmost(level, i, least)
 }
 
 // leftmost returns the first leaf of a subtree whose load is at most that, or
 // -1 if there is none.
-func (t *loadTree) leftmost(node int, most load) (member int, l load) {
-	for node < t.leaves {
-		node *= 2
-		if most.less(t.load(node)) {
-			node++
+func (t *loadTree) leftmost(level, i int, most load) (member int, l load) {
+	for l = t.load(level, i); level > 0 && !most.less(l); level-- {
+		i *= fan
+		for last := i + fan - 1; ; i++ {
+			if l = t.load(level-1, i); !most.less(l) || i == last {
+				break
+			}
 		}
 	}
-	if l = t.load(node); most.less(l) {
-		// somebody has changed this leaf and not yet what is above it: do so
-		// rather than wait
-		for above := node / 2; above > 0; above /= 2 {
-			t.correct(above)
-		}
-		return -1, most
+	if !most.less(l) {
+		return i, l
 	}
-	return node - t.leaves, l
+	// somebody has changed this node and not yet what is above it: do so rather
+	// than wait
+	for level++; level < len(t.levels); level++ {
+		i /= fan
+		t.correct(level, i)
+	}
+	return -1, most
 }
 
-// leastUntried is least for a request whose tried members are passed over.
+// leastUntried is pickLeast for a request whose tried members are passed over.
 func (t *loadTree) leastUntried(q *pool.Request, first int) (member int, least load) {
 	s := search{tree: t, q: q, from: first, to: len(t.members), best: -1, least: noRoom}
-	s.visit(1, 0, t.leaves)
+	s.visit(len(t.levels)-1, 0)
 	s.from, s.to = 0, first
-	s.visit(1, 0, t.leaves)
+	s.visit(len(t.levels)-1, 0)
 	return s.best, s.least
 }
 
@@ -161,16 +180,18 @@ type search struct {
 	least    load
 }
 
-// visit searches the subtree of a node, which has width leaves, from first.
-func (s *search) visit(node, first, width int) {
-	l := s.tree.load(node)
+// visit searches the subtree of a node.
+func (s *search) visit(level, i int) {
+	l := s.tree.load(level, i)
+	width := 1 << (level * fanBits)
 	switch {
-	case first >= s.to || first+width <= s.from || !l.less(s.least):
-	case width > 1:
-		s.visit(2*node, first, width/2)
-		s.visit(2*node+1, first+width/2, width/2)
-	case !s.q.Tried(s.tree.members[first].Backend):
-		s.best, s.least = first, l
+	case i*width >= s.to || (i+1)*width <= s.from || !l.less(s.least):
+	case level > 0:
+		for child := range fan {
+			s.visit(level-1, i*fan+child)
+		}
+	case !s.q.Tried(s.tree.members[i].Backend):
+		s.best, s.least = i, l
 	}
 }
 
@@ -182,7 +203,7 @@ func (t *loadTree) settle(i int) {
 
 // read makes a leaf agree with its member, and reports whether it did not.
 func (t *loadTree) read(i int) (changed bool) {
-	leaf := &t.nodes[t.leaves+i]
+	leaf := &t.levels[0][i]
 	for {
 		now := uint64(loadWith(t.members[i]))
 		was := leaf.Load()
@@ -197,31 +218,38 @@ func (t *loadTree) read(i int) (changed bool) {
 // children. It ends at one that agrees already: either it need not change, or
 // somebody else has changed it and goes on from there.
 func (t *loadTree) climb(i int) {
-	for node := (t.leaves + i) / 2; node > 0 && t.correct(node); node /= 2 {
+	for level := 1; level < len(t.levels); level++ {
+		if i /= fan; !t.correct(level, i) {
+			return
+		}
 	}
 }
 
 // correct makes a node agree with its children, and reports whether it did not.
-func (t *loadTree) correct(node int) (changed bool) {
+func (t *loadTree) correct(level, i int) (changed bool) {
+	node := &t.levels[level][i]
 	for {
-		now := uint64(t.lesser(node))
-		was := t.nodes[node].Load()
+		now := uint64(t.least(level, i))
+		was := node.Load()
 		if was == now {
 			return changed
 		}
-		changed = t.nodes[node].CompareAndSwap(was, now) || changed
+		changed = node.CompareAndSwap(was, now) || changed
 	}
 }
 
-func (t *loadTree) load(node int) load { return load(t.nodes[node].Load()) }
+func (t *loadTree) load(level, i int) load { return load(t.levels[level][i].Load()) }
 
-// lesser returns the lesser load of a node's children.
-func (t *loadTree) lesser(node int) load {
-	left, right := t.load(2*node), t.load(2*node+1)
-	if right.less(left) {
-		return right
+// least returns the least load of a node's children.
+func (t *loadTree) least(level, i int) load {
+	children := t.levels[level-1][i*fan:][:fan]
+	least := load(children[0].Load())
+	for c := 1; c < fan; c++ {
+		if l := load(children[c].Load()); l.less(least) {
+			least = l
+		}
 	}
-	return left
+	return least
 }
 
 // Interface guard

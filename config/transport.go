@@ -63,10 +63,12 @@ type Transport struct {
 	// The largest response head that is accepted, in bytes. Default: 1 MiB.
 	MaxResponseHeaderSize int64 `json:"max_response_header_size,omitempty"`
 
-	// The size of the write buffer in bytes. Default: 4 KiB.
+	// The size of the write buffer in bytes, of connections over TLS or
+	// HTTP/2; HTTP/1.1 without TLS has its own. Default: 4 KiB.
 	WriteBufferSize int `json:"write_buffer_size,omitempty"`
 
-	// The size of the read buffer in bytes. Default: 4 KiB.
+	// The size of the read buffer in bytes, of connections over TLS or
+	// HTTP/2; HTTP/1.1 without TLS has its own. Default: 4 KiB.
 	ReadBufferSize int `json:"read_buffer_size,omitempty"`
 
 	// How long one read from a backend may take. Default: no limit.

@@ -1,6 +1,9 @@
 package config
 
-import "net/netip"
+import (
+	"fmt"
+	"net/netip"
+)
 
 // metadataIPv6 is where a cloud provider keeps the metadata of a machine that
 // has IPv6 only; with IPv4 it is a link-local address everywhere.
@@ -20,4 +23,13 @@ func Unlisted(ip netip.Addr) bool {
 		ip = netip.AddrFrom4([4]byte(b[12:]))
 	}
 	return !ip.IsLinkLocalUnicast() && !ip.IsMulticast() && !ip.IsUnspecified() && ip != metadataIPv6 && ip != broadcast
+}
+
+// UnlistedError says that a backend's name leads to an address which backends
+// may have only if it is listed.
+type UnlistedError struct{ Addr netip.Addr }
+
+// Error implements error.
+func (e *UnlistedError) Error() string {
+	return fmt.Sprintf("address %s must be listed in allow_backends", e.Addr)
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/caddy-loadbalance/caddy-loadbalance/config"
 )
 
 // causes are the errors of the system that have words of their own.
@@ -40,6 +42,9 @@ var causes = []struct {
 func describe(err error, timeout time.Duration) string {
 	if said, ok := errors.AsType[rejection](err); ok {
 		return string(said)
+	}
+	if unlisted, ok := errors.AsType[*config.UnlistedError](err); ok {
+		return unlisted.Error()
 	}
 	for _, cause := range causes {
 		if errors.Is(err, cause.err) {

@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/caddy-loadbalance/caddy-loadbalance/config"
 )
 
 func TestDescribe(t *testing.T) {
@@ -32,6 +35,10 @@ func TestDescribe(t *testing.T) {
 		{dial(syscall.ENOBUFS), "no buffer space here", true},
 		{dial(syscall.ENOMEM), "out of memory here", true},
 		{dial(syscall.EAFNOSUPPORT), "dial failed", false},
+		{
+			&net.OpError{Op: "dial", Err: &config.UnlistedError{Addr: netip.MustParseAddr("169.254.1.1")}},
+			"address 169.254.1.1 must be listed in allow_backends", false,
+		},
 		{&net.OpError{Op: "dial", Err: &net.DNSError{Name: "a.test", IsNotFound: true}}, "host name not found", false},
 		{&net.OpError{Op: "dial", Err: &net.DNSError{Name: "a.test", Err: "server misbehaving"}}, "host name lookup failed", false},
 		{&net.OpError{Op: "dial", Err: &net.DNSError{Name: "a.test", IsTimeout: true}}, "timeout after 5s", false},

@@ -2,61 +2,28 @@ package pool
 
 import (
 	"fmt"
+	"maps"
 	"strings"
-	"sync"
 	"time"
 )
 
-// announce emits an event for every backend whose accepting state is not the
-// one last announced.
-func (p *Pool) announce(now time.Time) {
-	for _, b := range p.live {
-		ok, reason := b.cond.accepting(now)
-		state := b.cond.state(now)
-		if b.announced == state {
-			continue
-		}
-		was := b.announced
+// announce emits an event for backends whose state is not the one last
+// announced.
+func (p *Pool) announce(turned []*Backend, now time.Time) {
+	for _, b := range turned {
+		was, is := b.announced, b.cond.state(now)
 		lasted := now.Sub(b.changedAt)
-		b.announced, b.changedAt = state, now
-		if was == "" && ok && b.cond.health == Unknown {
+		b.announced, b.changedAt = is, now
+		if was == "" && is == stateUp && b.cond.health == Unknown {
 			continue // a backend that starts out accepting is no news
 		}
 		if was == "" {
 			lasted = 0
 		}
 		p.emit(Event{
-			Name: eventOf(was, state), Backend: b.id, Address: b.text, Reason: reason, Lasted: lasted,
+			Name: eventOf(was, is), Backend: b.id, Address: b.text, Reason: b.cond.reason(is), Lasted: lasted,
 		})
 	}
-}
-
-// state is the word for what a backend is, taken together.
-type state string
-
-const (
-	stateUp          state = "up"
-	stateDown        state = "down"
-	stateEjected     state = "ejected"
-	stateDraining    state = "draining"
-	stateMaintenance state = "maintenance"
-	stateWaiting     state = "waiting"
-)
-
-func (c condition) state(now time.Time) state {
-	switch {
-	case c.admin == Drain:
-		return stateDraining
-	case c.admin == Maintenance:
-		return stateMaintenance
-	case now.Before(c.ejectedUntil):
-		return stateEjected
-	case c.health == Down:
-		return stateDown
-	case c.health == Unknown && c.startsDown:
-		return stateWaiting
-	}
-	return stateUp
 }
 
 func eventOf(was, is state) string {
@@ -82,90 +49,36 @@ func eventOf(was, is state) string {
 }
 
 // announceChange emits an event for changed settings, with old and new values.
-func (p *Pool) announceChange(was, is Spec, by string) {
-	before, after := describeChange(was, is)
-	if before == "" && after == "" {
+func (p *Pool) announceChange(was, is *Spec, by string) {
+	var c comparison
+	compare(&c, "address", was.Address, is.Address)
+	compare(&c, "weight", was.Weight, is.Weight)
+	compare(&c, "priority", was.Priority, is.Priority)
+	compare(&c, "max_requests", was.MaxRequests, is.MaxRequests)
+	compare(&c, "admin_state", was.AdminState, is.AdminState)
+	if !maps.Equal(was.Labels, is.Labels) {
+		c.add("labels", was.Labels, is.Labels)
+	}
+	compare(&c, "source", was.Source, is.Source)
+	if len(c.before) == 0 {
 		return
 	}
-	p.emit(Event{Name: EventChanged, Backend: is.ID, Address: is.Address.String(), Old: before, New: after, By: by})
+	p.emit(Event{
+		Name: EventChanged, Backend: is.ID, Address: is.Address.String(), By: by,
+		Old: strings.Join(c.before, " "), New: strings.Join(c.after, " "),
+	})
 }
 
-func describeChange(was, is Spec) (before, after string) {
-	var b, a []string
-	add := func(name string, from, to any) {
-		if fmt.Sprint(from) != fmt.Sprint(to) {
-			b = append(b, fmt.Sprintf("%s=%v", name, from))
-			a = append(a, fmt.Sprintf("%s=%v", name, to))
-		}
-	}
-	add("address", was.Address, is.Address)
-	add("weight", was.Weight, is.Weight)
-	add("priority", was.Priority, is.Priority)
-	add("max_requests", was.MaxRequests, is.MaxRequests)
-	add("admin_state", was.AdminState, is.AdminState)
-	add("labels", was.Labels, is.Labels)
-	add("source", was.Source, is.Source)
-	return strings.Join(b, " "), strings.Join(a, " ")
+// comparison is what differs, as text.
+type comparison struct{ before, after []string }
+
+func (c *comparison) add(name string, was, is any) {
+	c.before = append(c.before, fmt.Sprintf("%s=%v", name, was))
+	c.after = append(c.after, fmt.Sprintf("%s=%v", name, is))
 }
 
-// emit queues an event for subscribers and the definition's sink. The pool's
-// mutex is held.
-func (p *Pool) emit(e Event) {
-	if len(p.claims) == 0 {
-		return
-	}
-	e.At, e.Pool = time.Now(), p.name
-	sink := p.def.Sink
-	p.events.add(func(e Event) {
-		p.hub.publish(e)
-		if sink != nil {
-			sink(e)
-		}
-	}, e)
-}
-
-// maxQueuedEvents bounds the memory that a slow sink can cost.
-const maxQueuedEvents = 1 << 16
-
-// eventQueue hands events to sinks in order, on a goroutine that exists only
-// while there are any, so that nobody waits for a sink with a lock held.
-type eventQueue struct {
-	mu      sync.Mutex
-	queue   []queued
-	running bool
-}
-
-type queued struct {
-	sink  Sink
-	event Event
-}
-
-func (q *eventQueue) add(sink Sink, e Event) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if len(q.queue) >= maxQueuedEvents {
-		return
-	}
-	q.queue = append(q.queue, queued{sink, e})
-	if !q.running {
-		q.running = true
-		go q.run()
-	}
-}
-
-func (q *eventQueue) run() {
-	for {
-		q.mu.Lock()
-		batch := q.queue
-		q.queue = nil
-		if len(batch) == 0 {
-			q.running = false
-			q.mu.Unlock()
-			return
-		}
-		q.mu.Unlock()
-		for _, item := range batch {
-			item.sink(item.event)
-		}
+func compare[T comparable](c *comparison, name string, was, is T) {
+	if was != is {
+		c.add(name, was, is)
 	}
 }

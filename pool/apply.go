@@ -2,41 +2,36 @@ package pool
 
 import "time"
 
-// apply makes the pool consist of specs, publishes that and tells the monitor.
-// late says that backends which are new were added to a pool in service.
-func (p *Pool) apply(specs []Spec, late bool, by string) {
+// apply makes the pool consist of what next has, publishes that and tells the
+// monitor. late says that backends which are new were added to a pool in
+// service.
+func (p *Pool) apply(next merged, late bool, by string) {
 	now := time.Now()
-	changed := len(specs) != len(p.specs)
-	old := make(map[string]Spec, len(p.specs))
-	for i, s := range p.specs {
-		old[s.ID] = s
-		changed = changed || i < len(specs) && specs[i].ID != s.ID
-	}
-	backends := make(map[string]*Backend, len(specs))
-	for _, spec := range specs {
-		was, existed := old[spec.ID]
-		delete(old, spec.ID)
-		if existed && was.equal(spec) {
-			backends[spec.ID] = p.backends[spec.ID]
+	a := application{pool: p, late: late, by: by, now: now}
+	live := make([]*Backend, len(next.specs))
+	kept := 0
+	changed := len(next.specs) != len(p.specs)
+	for i := range next.specs {
+		spec := &next.specs[i]
+		at, was := p.was(spec.ID, i)
+		if was != nil {
+			kept++
+		}
+		if was != nil && was.equal(spec) {
+			live[i] = p.live[at]
+			changed = changed || at != i
 			continue
 		}
 		changed = true
-		backends[spec.ID] = p.backendFor(spec, existed, was, late, now, by)
+		live[i] = a.backendFor(spec, was)
 	}
-	for id, spec := range old {
-		p.parked = append(p.parked, p.backends[id])
-		p.emit(Event{Name: EventRemoved, Backend: id, Address: spec.Address.String(), By: by})
+	if kept < len(p.specs) {
+		a.parkOthers(next.index)
 	}
-	for _, spec := range specs {
-		b := backends[spec.ID]
-		b.cond.admin = spec.AdminState
-		b.cond.startsDown = p.def.startsDown(spec, b.late)
+	for i := range next.specs {
+		live[i].wish(&next.specs[i], p.def)
 	}
-	p.specs, p.backends = specs, backends
-	p.live = make([]*Backend, len(specs))
-	for i, spec := range specs {
-		p.live[i] = backends[spec.ID]
-	}
+	p.specs, p.index, p.byAddress, p.live = next.specs, next.index, next.byAddress, live
 	if changed {
 		p.revision++
 	}
@@ -48,23 +43,86 @@ func (p *Pool) apply(specs []Spec, late bool, by string) {
 	}
 }
 
-// backendFor returns the live backend of a spec that is new or has changed.
-func (p *Pool) backendFor(spec Spec, existed bool, was Spec, late bool, now time.Time, by string) *Backend {
-	if existed && was.Address == spec.Address {
-		p.announceChange(was, spec, by)
-		return p.backends[spec.ID]
+// was returns where the pool has the backend, which may be at the position that
+// is expected, and how; nil if it has not.
+func (p *Pool) was(id string, expected int) (at int, spec *Spec) {
+	if expected < len(p.specs) && p.specs[expected].ID == id {
+		return expected, &p.specs[expected]
 	}
-	if existed { // another server under the same id: nothing known of it yet
-		p.parked = append(p.parked, p.backends[spec.ID])
-		p.announceChange(was, spec, by)
-	} else if p.snap.Load().Revision > 0 || late {
-		p.emit(Event{Name: EventAdded, Backend: spec.ID, Address: spec.Address.String(), By: by})
+	at, ok := p.index[id]
+	if !ok {
+		return 0, nil
 	}
-	for i, b := range p.parked {
-		if b.id == spec.ID && b.address == spec.Address {
-			p.parked = append(p.parked[:i:i], p.parked[i+1:]...)
-			return b
+	return at, &p.specs[at]
+}
+
+// spec returns the backend as the pool has it, or nil.
+func (p *Pool) spec(id string) *Spec {
+	if i, ok := p.index[id]; ok {
+		return &p.specs[i]
+	}
+	return nil
+}
+
+// find returns the live backend with the id, or nil.
+func (p *Pool) find(id string) *Backend {
+	if i, ok := p.index[id]; ok {
+		return p.live[i]
+	}
+	return nil
+}
+
+// wish takes note of what is wanted of the backend.
+func (b *Backend) wish(spec *Spec, def *Definition) {
+	b.cond.admin = spec.AdminState
+	b.cond.startsDown = def.startsDown(spec, b.late)
+}
+
+// application is one call of apply.
+type application struct {
+	pool *Pool
+	late bool
+	by   string
+	now  time.Time
+}
+
+// backendFor returns the live backend of a spec that is new, or not what it was.
+func (a *application) backendFor(spec, was *Spec) *Backend {
+	p := a.pool
+	if was != nil {
+		p.announceChange(was, spec, a.by)
+		now := p.find(spec.ID)
+		if was.Address == spec.Address {
+			return now
 		}
+		// another server under the same id: nothing known of it yet
+		p.park(now)
+	} else if p.snap.Load().Revision > 0 || a.late {
+		p.emit(Event{Name: EventAdded, Backend: spec.ID, Address: spec.Address.String(), By: a.by})
 	}
-	return newBackend(spec, late, now)
+	if b := p.parked[identity{spec.ID, spec.Address}]; b != nil {
+		delete(p.parked, b.identity())
+		return b
+	}
+	return newBackend(spec, a.late, a.now)
+}
+
+// park puts a backend aside that is not wanted now.
+func (p *Pool) park(b *Backend) {
+	if p.parked == nil {
+		p.parked = make(map[identity]*Backend)
+	}
+	p.parked[b.identity()] = b
+}
+
+// parkOthers puts aside the backends that are not among the wanted ones.
+func (a *application) parkOthers(wanted map[string]int) {
+	p := a.pool
+	for i := range p.specs {
+		if _, stays := wanted[p.specs[i].ID]; stays {
+			continue
+		}
+		p.park(p.live[i])
+		p.emit(Event{Name: EventRemoved, Backend: p.specs[i].ID, Address: p.live[i].text, By: a.by})
+	}
 }

@@ -41,9 +41,18 @@ type Backend struct {
 
 	// guarded by the pool's mutex
 	cond      condition
+	carrier   carrier
 	changedAt time.Time // of the accepting state
 	announced state
 }
+
+// identity is what makes a backend another one than the next.
+type identity struct {
+	id      string
+	address config.Address
+}
+
+func (b *Backend) identity() identity { return identity{b.id, b.address} }
 
 // Check is the result of one probe, for people to see.
 type Check struct {
@@ -53,7 +62,7 @@ type Check struct {
 	Text     string // what was seen: a status, or an error
 }
 
-func newBackend(spec Spec, late bool, now time.Time) *Backend {
+func newBackend(spec *Spec, late bool, now time.Time) *Backend {
 	return &Backend{
 		id: spec.ID, address: spec.Address, text: spec.Address.String(),
 		key: xxhash.Sum64String(spec.ID), since: now, late: late,

@@ -3,83 +3,105 @@ package pool
 import "slices"
 
 // changes are what the admin API has changed on a pool: an ordered set, at most
-// one change for an id. The value is never modified in place, so that a change
-// which is refused leaves nothing behind.
+// one change for an id. It is changed by edits only, as a whole.
 type changes struct {
-	list []change
+	list  []*change // nil where one was dropped
+	index map[string]int
 }
 
-// change is a runtime change of one backend. Exactly one of the three kinds:
-// added, removed, or patched.
+// change is a runtime change of one backend, and is not changed itself. Exactly
+// one of the three kinds: added, removed, or patched.
 type change struct {
 	id      string
 	added   *Spec // the backend as it was added
 	removed bool
 	patch   Patch
-	base    Spec // removed, patched: the definition that it was made against
+	base    *Spec // removed, patched: the definition that it was made against
 }
 
-// edit returns a copy of the changes to work on.
-func (c changes) edit() *edit {
-	e := &edit{list: slices.Clone(c.list), index: make(map[string]int, len(c.list))}
-	for i := range e.list {
-		e.index[e.list[i].id] = i
+// find returns the change of the id, or nil.
+func (c *changes) find(id string) *change {
+	if i, ok := c.index[id]; ok {
+		return c.list[i]
 	}
-	return e
+	return nil
 }
 
-// edit is a set of changes in the making.
-type edit struct {
-	list  []change // those without an id are gone
-	index map[string]int
-}
+// count returns how many changes there are.
+func (c *changes) count() int { return len(c.index) }
 
-func (e *edit) find(id string) (change, bool) {
-	i, ok := e.index[id]
-	if !ok {
-		return change{}, false
+func (c *changes) drop(id string) {
+	if i, ok := c.index[id]; ok {
+		c.list[i] = nil
+		delete(c.index, id)
 	}
-	return e.list[i], true
 }
 
 // put puts ch in place of any other change of its id.
-func (e *edit) put(ch change) {
-	if i, ok := e.index[ch.id]; ok {
-		e.list[i] = ch
+func (c *changes) put(ch *change) {
+	if i, ok := c.index[ch.id]; ok {
+		c.list[i] = ch
 		return
 	}
-	e.index[ch.id] = len(e.list)
-	e.list = append(e.list, ch)
+	if c.index == nil {
+		c.index = make(map[string]int)
+	}
+	c.index[ch.id] = len(c.list)
+	c.list = append(c.list, ch)
 }
 
-func (e *edit) drop(id string) {
-	if i, ok := e.index[id]; ok {
-		e.list[i] = change{}
-		delete(e.index, id)
+// compact gives back the room of dropped changes once it is half of all.
+func (c *changes) compact() {
+	if len(c.list) < 2*len(c.index)+16 {
+		return
+	}
+	c.list = slices.DeleteFunc(c.list, func(ch *change) bool { return ch == nil })
+	for i, ch := range c.list {
+		c.index[ch.id] = i
 	}
 }
 
-// done returns what the edit has come to.
-func (e *edit) done() changes {
-	return changes{slices.DeleteFunc(e.list, func(ch change) bool { return ch.id == "" })}
+// edit is a set of steps to change the changes by. It leaves nothing behind if
+// it is not carried out.
+type edit struct {
+	steps []step
 }
 
-// forget returns the changes without what gave way to the config.
-func (c changes) forget(list []yielded) changes {
-	if len(list) == 0 {
-		return c
-	}
-	e := c.edit()
-	for _, y := range list {
-		ch, ok := e.find(y.id)
-		switch {
-		case !ok:
-		case y.patch.empty():
-			e.drop(y.id)
-		default:
-			ch.patch = y.patch
-			e.put(ch)
+// step puts a change in place of that of its id, or drops that.
+type step struct {
+	id  string
+	put *change // nil: drop
+}
+
+func (e *edit) put(ch *change) { e.steps = append(e.steps, step{ch.id, ch}) }
+
+func (e *edit) drop(id string) { e.steps = append(e.steps, step{id: id}) }
+
+// apply carries out an edit.
+func (c *changes) apply(e *edit) {
+	for _, s := range e.steps {
+		if s.put == nil {
+			c.drop(s.id)
+		} else {
+			c.put(s.put)
 		}
 	}
-	return e.done()
+	c.compact()
+}
+
+// forget takes out what gave way to the config.
+func (c *changes) forget(list []yielded) {
+	for _, y := range list {
+		ch := c.find(y.id)
+		switch {
+		case ch == nil:
+		case y.patch.empty():
+			c.drop(y.id)
+		default:
+			rest := *ch
+			rest.patch = y.patch
+			c.put(&rest)
+		}
+	}
+	c.compact()
 }

@@ -1,6 +1,9 @@
 package pool
 
-import "maps"
+import (
+	"maps"
+	"slices"
+)
 
 // claim is the wish of one running config for the pool to be as def says.
 type claim struct {
@@ -43,7 +46,7 @@ func (p *Pool) Withdraw(owner any) {
 	}
 	if n := len(p.claims); n == 0 {
 		p.ended = true
-		p.watch(nil)
+		p.watchNothing()
 	} else if top := p.claims[n-1].def; top != before {
 		p.install(top)
 	}
@@ -68,7 +71,11 @@ func (p *Pool) install(def *Definition) {
 			p.discovered = found
 		} // else what the source before has found serves until the new one was asked
 	}
+	if p.def != def {
+		p.listed = addressesOf(def.Backends)
+	}
 	p.def = def
+	p.define()
 	p.observer.Store(nil)
 	if def.Observer != nil {
 		p.observer.Store(&def.Observer)
@@ -77,16 +84,63 @@ func (p *Pool) install(def *Definition) {
 	p.apply(p.merge(), false, ByConfig)
 }
 
-// merge returns the backends that definition, discovery and runtime changes
-// amount to.
-func (p *Pool) merge() (specs []Spec) {
-	specs, p.gaveWay = p.changes.merge(p.def.Backends, p.discovered)
-	return specs
+// define takes note of what config and discovery define.
+func (p *Pool) define() {
+	p.defs, p.defined = definitions(p.def.Backends, p.discovered), nil
+}
+
+// definition returns what config or discovery say of the backend, or nil.
+func (p *Pool) definition(id string) *Spec {
+	if p.defined == nil {
+		p.defined = make(map[string]int, len(p.defs))
+		for i := range p.defs {
+			p.defined[p.defs[i].ID] = i
+		}
+	}
+	if i, ok := p.defined[id]; ok {
+		return &p.defs[i]
+	}
+	return nil
+}
+
+// merge returns the backends that definitions and runtime changes amount to.
+func (p *Pool) merge() merged {
+	m := p.changes.merge(p.defs, p.listed)
+	p.gaveWay = m.gaveWay
+	return m
+}
+
+// amend returns what merge does, for a mutation that leaves all backends where
+// they are and so cannot have anything give way. It takes over what it can.
+func (p *Pool) amend(m *mutation) (next merged, ok bool) {
+	if len(p.gaveWay) > 0 {
+		return next, false
+	}
+	for _, spec := range m.touched {
+		if spec == nil || !p.staysAt(spec) {
+			return next, false
+		}
+	}
+	next = merged{specs: slices.Clone(p.specs), index: p.index, byAddress: p.byAddress}
+	for id := range m.touched {
+		spec := &next.specs[p.index[id]]
+		restricted := spec.restricted
+		switch ch, def := p.changes.find(id), p.definition(id); {
+		case def == nil:
+			*spec = *ch.added
+		case ch == nil:
+			*spec = *def
+		default:
+			*spec, _, _ = ch.applyTo(def)
+		}
+		spec.restricted = restricted
+	}
+	return next, true
 }
 
 // forgetChanges drops, and tells of, runtime changes that gave way.
 func (p *Pool) forgetChanges() {
-	p.changes = p.changes.forget(p.gaveWay)
+	p.changes.forget(p.gaveWay)
 	for _, y := range p.gaveWay {
 		p.emit(Event{Name: EventYielded, Backend: y.id, Reason: y.reason})
 	}

@@ -214,7 +214,7 @@ func TestUndoneReloadKeepsRuntimeChanges(t *testing.T) {
 		}
 		p.Withdraw("config 2") // the reload failed
 		for i, b := range p.View().Backends {
-			if i >= len(before) || !b.Spec.equal(before[i].Spec) {
+			if i >= len(before) || !b.equal(&before[i].Spec) {
 				t.Errorf("after the failed reload there is %+v", b.Spec)
 			}
 		}

@@ -49,32 +49,26 @@ type Definition struct {
 }
 
 // limit returns how many requests may be in flight; 0 is no limit.
-func (d *Definition) limit(s Spec) int {
+func (d *Definition) limit(s *Spec) int {
 	if s.MaxRequests > 0 {
 		return s.MaxRequests
 	}
 	return d.MaxRequests
 }
 
-// watched reports whether the backend is probed, and how.
-func (d *Definition) watched(s Spec) (config.ActiveHealth, bool) {
-	settings := d.Active.Overlay(s.Health).WithDefaults()
-	if settings.Disabled || s.Address.HasPlaceholder() {
-		return settings, false
-	}
-	return settings, true
+// probed reports whether the backend is probed.
+func (d *Definition) probed(s *Spec) bool {
+	disabled := d.Active != nil && d.Active.Disabled || s.Health != nil && s.Health.Disabled
+	return !disabled && !s.Address.HasPlaceholder()
 }
 
 // startsDown reports whether unknown health counts as down.
-func (d *Definition) startsDown(s Spec, late bool) bool {
-	if _, probed := d.watched(s); !probed {
-		return false
-	}
+func (d *Definition) startsDown(s *Spec, late bool) bool {
 	switch d.InitialHealth {
 	case config.InitialUp:
 		return false
 	case config.InitialDown:
-		return true
+		return d.probed(s)
 	}
-	return late
+	return late && d.probed(s)
 }

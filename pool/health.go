@@ -11,7 +11,7 @@ import (
 func (p *Pool) SetHealth(b *Backend, h Health, reason string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed || p.backends[b.id] != b || (b.cond.health == h && b.cond.healthReason == reason) {
+	if p.closed || p.find(b.id) != b || (b.cond.health == h && b.cond.healthReason == reason) {
 		return
 	}
 	flipped := b.cond.health != h
@@ -26,7 +26,7 @@ func (p *Pool) SetHealth(b *Backend, h Health, reason string) {
 func (p *Pool) Eject(b *Backend, until time.Time, reason string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed || p.backends[b.id] != b {
+	if p.closed || p.find(b.id) != b {
 		return
 	}
 	now := time.Now()
@@ -52,6 +52,7 @@ func (p *Pool) SetDiscovered(discovery string, specs []Spec) {
 		return
 	}
 	p.discovered = specs
+	p.define()
 	p.apply(p.merge(), !first, ByDiscovery)
 }
 
@@ -59,23 +60,4 @@ func (p *Pool) SetDiscovered(discovery string, specs []Spec) {
 func (p *Pool) discovers(source string) bool {
 	return p.def.Discovery == source ||
 		slices.ContainsFunc(p.claims, func(c claim) bool { return c.def.Discovery == source })
-}
-
-// wouldAccept reports whether any backend would accept if the pool consisted
-// of specs.
-func (p *Pool) wouldAccept(specs []Spec) bool {
-	now := time.Now()
-	for _, s := range specs {
-		cond := condition{health: Unknown}
-		late := true
-		if b := p.backends[s.ID]; b != nil && b.address == s.Address {
-			cond, late = b.cond, b.late
-		}
-		cond.admin = s.AdminState
-		cond.startsDown = p.def.startsDown(s, late)
-		if ok, _ := cond.accepting(now); ok || (p.def.IgnoreHealthWhenAllDown && cond.acceptingDespiteHealth()) {
-			return true
-		}
-	}
-	return false
 }

@@ -39,63 +39,66 @@ func addressesOf(specs []Spec) map[config.Address]bool {
 	return set
 }
 
-// merger puts definitions and runtime changes together.
-type merger struct {
-	changes   map[string]*change // by id
+// merged is what definitions and runtime changes amount to.
+type merged struct {
 	specs     []Spec
-	home      []config.Address // where the definitions of specs have them
-	ids       map[string]bool
-	byAddress map[config.Address]int // index in specs
+	index     map[string]int         // in specs, by id
+	byAddress map[config.Address]int // in specs
 	gaveWay   []yielded
-	gaveIndex map[string]int // by id, in gaveWay
 }
 
-// merge returns the backends that the config's, the discovered ones and the
-// runtime changes amount to. A change holds as long as the definition that it
-// was made against is the same; what changed in the definition since then wins
-// over it, field by field, and is returned as yielded.
-func (c changes) merge(fromConfig, discovered []Spec) ([]Spec, []yielded) {
-	defs := definitions(fromConfig, discovered)
-	size := len(defs) + len(c.list)
-	m := &merger{
-		changes: make(map[string]*change, len(c.list)),
-		specs:   make([]Spec, 0, size), home: make([]config.Address, 0, size),
-		ids: make(map[string]bool, size), byAddress: make(map[config.Address]int, size),
-		gaveIndex: make(map[string]int),
-	}
-	for i := range c.list {
-		m.changes[c.list[i].id] = &c.list[i]
-	}
+// merger puts definitions and runtime changes together.
+type merger struct {
+	merged
+	changes   *changes
+	home      []*config.Address // where the definitions of specs have them
+	gaveIndex map[string]int    // by id, in gaveWay
+}
+
+// merge returns the backends that the definitions and the runtime changes
+// amount to. A change holds as long as the definition that it was made against
+// is the same; what changed in the definition since then wins over it, field by
+// field, and is returned as yielded. listed are the addresses in the config.
+func (c *changes) merge(defs []Spec, listed map[config.Address]bool) merged {
+	size := len(defs) + c.count()
+	m := &merger{changes: c, home: make([]*config.Address, 0, size), gaveIndex: make(map[string]int)}
+	m.specs = make([]Spec, 0, size)
+	m.index, m.byAddress = make(map[string]int, size), make(map[config.Address]int, size)
 	for i := range defs {
-		m.define(defs[i])
+		m.define(&defs[i])
 	}
-	for i := range c.list {
-		if spec := c.list[i].added; spec != nil {
-			m.add(*spec)
+	for _, ch := range c.list {
+		if ch != nil && ch.added != nil {
+			m.add(ch.added)
 		}
 	}
-	m.restrict(fromConfig)
-	return m.specs, m.gaveWay
+	m.restrict(listed)
+	return m.merged
 }
 
 // define adds what the runtime changes have made of a definition.
-func (m *merger) define(def Spec) {
-	spec, keep, y := m.changes[def.ID].applyTo(def)
+func (m *merger) define(def *Spec) {
+	ch := m.changes.find(def.ID)
+	if ch == nil {
+		m.put(def, &def.Address)
+		return
+	}
+	spec, keep, y := ch.applyTo(def)
 	if y != nil {
 		m.yield(*y)
 	}
 	if keep {
-		m.put(spec, def.Address)
+		m.put(&spec, &def.Address)
 	}
 }
 
 // put adds a backend whose id is free. Definitions differ in their addresses,
 // so where two backends come together, one was moved there at runtime. That one
 // goes home, which may be taken by yet another one that was moved.
-func (m *merger) put(spec Spec, home config.Address) {
+func (m *merger) put(spec *Spec, home *config.Address) {
 	i := len(m.specs)
-	m.specs, m.home = append(m.specs, spec), append(m.home, home)
-	m.ids[spec.ID] = true
+	m.specs, m.home = append(m.specs, *spec), append(m.home, home)
+	m.index[spec.ID] = i
 	for {
 		address := m.specs[i].Address
 		j, taken := m.byAddress[address]
@@ -103,7 +106,7 @@ func (m *merger) put(spec Spec, home config.Address) {
 			m.byAddress[address] = i
 			return
 		}
-		if m.specs[j].Address != m.home[j] {
+		if m.specs[j].Address != *m.home[j] {
 			m.byAddress[address] = i
 			i = j
 		}
@@ -113,21 +116,24 @@ func (m *merger) put(spec Spec, home config.Address) {
 
 // sendHome takes back the address that the backend was given at runtime.
 func (m *merger) sendHome(i int) {
-	m.specs[i].Address = m.home[i]
+	m.specs[i].Address = *m.home[i]
 	id := m.specs[i].ID
 	if k, said := m.gaveIndex[id]; said {
 		m.gaveWay[k].patch.Address = nil
 		return
 	}
-	rest := m.changes[id].patch
+	rest := m.changes.find(id).patch
 	rest.Address = nil
 	m.yield(yielded{id: id, reason: "the address that it was given at runtime is now that of another backend", patch: rest})
 }
 
 // add adds a backend that was added at runtime.
-func (m *merger) add(spec Spec) {
-	if _, taken := m.byAddress[spec.Address]; !taken && !m.ids[spec.ID] {
-		m.put(spec, spec.Address)
+func (m *merger) add(spec *Spec) {
+	_, addressTaken := m.byAddress[spec.Address]
+	_, idTaken := m.index[spec.ID]
+	if !addressTaken && !idTaken {
+		m.index[spec.ID], m.byAddress[spec.Address] = len(m.specs), len(m.specs)
+		m.specs, m.home = append(m.specs, *spec), append(m.home, &spec.Address)
 		return
 	}
 	if _, said := m.gaveIndex[spec.ID]; !said { // or applyTo has
@@ -142,38 +148,35 @@ func (m *merger) yield(y yielded) {
 
 // restrict marks the backends whose address came in at runtime. The config may
 // list any address, and what it lists may come back; discovery is the config's.
-func (m *merger) restrict(fromConfig []Spec) {
-	listed := addressesOf(fromConfig)
+func (m *merger) restrict(listed map[config.Address]bool) {
 	for i := range m.specs {
 		s := &m.specs[i]
-		s.restricted = !listed[s.Address] && (s.Source == FromRuntime || s.Address != m.home[i])
+		s.restricted = (s.Source == FromRuntime || s.Address != *m.home[i]) && !listed[s.Address]
 	}
 }
 
 // applyTo returns what a change makes of a definition, and whether the backend
-// is still there. A nil change leaves it as it is.
-func (ch *change) applyTo(def Spec) (spec Spec, keep bool, y *yielded) {
+// is still there.
+func (ch *change) applyTo(def *Spec) (spec Spec, keep bool, y *yielded) {
 	switch {
-	case ch == nil:
-		return def, true, nil
 	case ch.added != nil:
-		return def, true, &yielded{id: ch.id, reason: "the config defines the backend now"}
+		return *def, true, &yielded{id: ch.id, reason: "the config defines the backend now"}
 	case ch.removed:
 		if ch.base.equal(def) {
 			return Spec{}, false, nil
 		}
-		return def, true, &yielded{id: ch.id, reason: "the backend was removed at runtime, and the config has changed its definition since"}
+		return *def, true, &yielded{id: ch.id, reason: "the backend was removed at runtime, and the config has changed its definition since"}
 	}
 	rest, lost := ch.patch.against(ch.base, def)
 	if lost {
 		y = &yielded{id: ch.id, reason: "the config has changed what was changed at runtime", patch: rest}
 	}
-	return rest.Apply(def), true, y
+	return rest.Apply(*def), true, y
 }
 
 // against returns the fields of the patch whose definition is the same in base
 // and def, and whether any field was lost.
-func (p Patch) against(base, def Spec) (rest Patch, lost bool) {
+func (p Patch) against(base, def *Spec) (rest Patch, lost bool) {
 	changed := diff(base, def)
 	rest = p
 	lost = yieldField(&rest.Address, changed.Address) || lost

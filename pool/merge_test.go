@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -95,39 +96,100 @@ func TestChangesAgainstModel(t *testing.T) {
 			before := p.View()
 			var err error
 			want := before.Backends
-			switch rnd.IntN(6) {
+			conflict := false // an error is due
+			switch rnd.IntN(7) {
 			case 0:
 				id, address := pick(), pick()
+				conflict = slices.ContainsFunc(want, func(b BackendView) bool { return b.ID == id || b.Address.String() == address })
 				_, err = p.Add(sourced(t, FromRuntime, id, address), Options{Force: true})
 				want = append(slices.Clone(want), BackendView{Spec: sourced(t, FromRuntime, id, address)})
 			case 1:
 				id := pick()
+				conflict = !hasID(want, id)
 				err = p.Remove(id, Options{Force: true})
 				want = slices.DeleteFunc(slices.Clone(want), func(b BackendView) bool { return b.ID == id })
 			case 2:
 				id, address := pick(), sourced(t, FromRuntime, "x", pick()).Address
-				err = p.Patch(id, Patch{Address: &address, Weight: ptr(1 + rnd.IntN(3))}, Options{Force: true})
+				conflict = !hasID(want, id) ||
+					slices.ContainsFunc(want, func(b BackendView) bool { return b.ID != id && b.Address == address })
+				patch := Patch{Address: &address, Weight: ptr(1 + rnd.IntN(3))}
+				if rnd.IntN(2) == 0 {
+					patch.Address, patch.Labels = nil, []map[string]string{nil, {}, {"zone": "a"}}[rnd.IntN(3)]
+					conflict = !hasID(want, id)
+				}
+				err = p.Patch(id, patch, Options{Force: true})
 				want = slices.Clone(want)
 				for i := range want {
-					if want[i].ID == id {
+					if want[i].ID == id && patch.Address != nil {
 						want[i].Address = address
 					}
 				}
 			case 3:
 				p.SetDiscovered("dns", some(FromDiscovery))
 				want = nil
+			case 4:
+				var list []Spec
+				want = nil
+				for range rnd.IntN(4) {
+					s := sourced(t, FromRuntime, pick(), pick())
+					conflict = conflict ||
+						slices.ContainsFunc(list, func(o Spec) bool { return o.ID == s.ID || o.Address == s.Address })
+					list, want = append(list, s), append(want, BackendView{Spec: s})
+				}
+				err = p.Replace(list, Options{Force: true})
+				if want == nil {
+					want = []BackendView{}
+				}
 			default:
 				p.Commit("config 1", def())
 				want = nil
 			}
+			if want != nil && before.Revision == 0 {
+				conflict = true // it never had a backend
+			}
+			if (err != nil) != conflict {
+				t.Fatalf("seed %d, step %d: error %v with %s", seed, step, err, inOrder(before.Backends))
+			}
 			if err != nil {
 				want = before.Backends
 			}
+			checkIndexes(t, p)
 			after := p.View().Backends
 			if want != nil && inOrder(after) != inOrder(want) {
 				t.Fatalf("seed %d, step %d: %v: the pool has %s, want %s", seed, step, err, inOrder(after), inOrder(want))
 			}
 			checkUnique(t, seed, step, after)
+		}
+	}
+}
+
+func hasID(list []BackendView, id string) bool {
+	return slices.ContainsFunc(list, func(b BackendView) bool { return b.ID == id })
+}
+
+// checkIndexes checks that what the pool keeps to find things fast is right.
+func checkIndexes(t *testing.T, p *Pool) {
+	t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n := len(p.specs); len(p.live) != n || len(p.index) != n || len(p.byAddress) != n {
+		t.Fatalf("%d backends, of which %d live, %d by id and %d by address", n, len(p.live), len(p.index), len(p.byAddress))
+	}
+	for i := range p.specs {
+		s, b := &p.specs[i], p.live[i]
+		if p.index[s.ID] != i || p.byAddress[s.Address] != i || b.id != s.ID || b.address != s.Address {
+			t.Fatalf("backend %d, %s, is at %d by id and at %d by address, and lives as %s", i, s.ID, p.index[s.ID], p.byAddress[s.Address], b.id)
+		}
+		if b.cond.admin != s.AdminState {
+			t.Fatalf("%s is %s, not %s", s.ID, b.cond.admin, s.AdminState)
+		}
+	}
+	if fresh := p.changes.merge(p.defs, p.listed); !reflect.DeepEqual(fresh.specs, p.specs) || len(fresh.gaveWay) > 0 {
+		t.Fatalf("the pool has %+v, put together anew it has %+v, and %+v gives way", p.specs, fresh.specs, fresh.gaveWay)
+	}
+	for i, ch := range p.changes.list {
+		if ch != nil && p.changes.find(ch.id) != ch {
+			t.Fatalf("change %d, of %s, is not found", i, ch.id)
 		}
 	}
 }

@@ -1,12 +1,6 @@
 package pool
 
-import (
-	"fmt"
-	"net/netip"
-	"slices"
-
-	"github.com/caddy-loadbalance/caddy-loadbalance/config"
-)
+import "fmt"
 
 // Options of a runtime change.
 type Options struct {
@@ -61,83 +55,14 @@ func (p *Pool) change(opt Options, fn func(*mutation) error) error {
 	if err := fn(m); err != nil {
 		return err
 	}
-	if err := p.checkChange(m.result(), opt.Force); err != nil {
+	if err := m.check(opt.Force); err != nil {
 		return err
 	}
-	p.changes = m.edit.done()
-	p.apply(p.merge(), true, opt.By)
-	return nil
-}
-
-// checkChange refuses duplicates, addresses that are not allowed, and a change
-// after which no backend accepts though one does now.
-func (p *Pool) checkChange(specs []Spec, force bool) error {
-	byAddress := make(map[config.Address]string, len(specs))
-	var listed map[config.Address]bool // by the config
-	for _, s := range specs {
-		b := p.backends[s.ID]
-		stays := b != nil && b.address == s.Address
-		if existing, dup := byAddress[s.Address]; dup {
-			if stays {
-				existing = s.ID
-			}
-			return &Error{
-				Code: CodeDuplicateAddress, Existing: existing,
-				Message: fmt.Sprintf("address %q is already that of backend %q", s.Address, existing),
-			}
-		}
-		byAddress[s.Address] = s.ID
-		if stays {
-			continue
-		}
-		if listed == nil {
-			listed = addressesOf(p.def.Backends)
-		}
-		// the config may list any address, and what it lists may come back; an
-		// address that one of its backends is given at runtime is like any other
-		if !listed[s.Address] {
-			if err := p.def.allowed(s); err != nil {
-				return err
-			}
-		}
+	p.changes.apply(&m.edit)
+	next, ok := p.amend(m)
+	if !ok {
+		next = p.merge()
 	}
-	if !force && p.wouldAccept(p.specs) && !p.wouldAccept(specs) {
-		return &Error{Code: CodeNoneAccepting, Message: "after this change no backend of the pool would accept requests"}
-	}
-	return nil
-}
-
-func (p *Pool) spec(id string) (Spec, bool) {
-	for _, s := range p.specs {
-		if s.ID == id {
-			return s, true
-		}
-	}
-	return Spec{}, false
-}
-
-// allowed checks the address of a backend that comes in at runtime against
-// the config. What a name leads to is checked when it is dialed, as it can
-// change any time: see [Transports.Restricted].
-func (d *Definition) allowed(s Spec) error {
-	refuse := func(why string) error {
-		return &Error{Code: CodeAddressNotAllowed, Message: fmt.Sprintf("address %q is not allowed: %s", s.Address, why)}
-	}
-	if s.Address.HasPlaceholder() {
-		return refuse("placeholders are for the config")
-	}
-	ip, isIP := s.Address.IP()
-	if len(d.Allow) > 0 {
-		if !isIP {
-			return refuse("allow_backends lists IP ranges, so the host must be an IP address")
-		}
-		if !slices.ContainsFunc(d.Allow, func(r netip.Prefix) bool { return r.Contains(ip.WithZone("")) }) {
-			return refuse("it is in none of the ranges of allow_backends")
-		}
-		return nil
-	}
-	if isIP && !config.Unlisted(ip) {
-		return refuse("link-local, metadata, multicast and unspecified addresses must be listed in allow_backends")
-	}
+	p.apply(next, true, opt.By)
 	return nil
 }

@@ -1,98 +1,87 @@
 package pool
 
-import (
-	"fmt"
-	"slices"
-)
+import "fmt"
 
-// mutation is a runtime change in the making, on copies of the pool's state.
+// mutation is a runtime change in the making. It knows what it would make
+// different, and leaves the pool's state alone.
 type mutation struct {
 	pool    *Pool
-	edit    *edit
-	specs   []Spec // those without an id are gone
-	index   map[string]int
-	defined map[string]Spec // by config or discovery; made when needed
+	edit    edit
+	touched map[string]*Spec // by id; nil: removed
+	order   []string         // of touched
 }
 
 func newMutation(p *Pool) *mutation {
-	m := &mutation{pool: p, edit: p.changes.edit(), specs: slices.Clone(p.specs), index: make(map[string]int, len(p.specs))}
-	for i := range m.specs {
-		m.index[m.specs[i].ID] = i
-	}
-	return m
+	return &mutation{pool: p, touched: make(map[string]*Spec)}
 }
 
-// result returns the backends that the mutation has come to.
-func (m *mutation) result() []Spec {
-	return slices.DeleteFunc(slices.Clone(m.specs), func(s Spec) bool { return s.ID == "" })
+// set makes spec what the mutation would make of the backend; nil removes it.
+func (m *mutation) set(id string, spec *Spec) {
+	if _, known := m.touched[id]; !known {
+		m.order = append(m.order, id)
+	}
+	m.touched[id] = spec
 }
 
-func (m *mutation) current(id string) (Spec, error) {
-	if i, ok := m.index[id]; ok {
-		return m.specs[i], nil
+// find returns the backend as the mutation would have it so far, or nil.
+func (m *mutation) find(id string) *Spec {
+	if spec, touched := m.touched[id]; touched {
+		return spec
 	}
-	return Spec{}, &Error{Code: CodeUnknownBackend, Message: fmt.Sprintf("pool %q has no backend %q", m.pool.name, id)}
+	return m.pool.spec(id)
 }
 
-// definition returns what config or discovery say of the backend.
-func (m *mutation) definition(id string) (Spec, bool) {
-	if m.defined == nil {
-		m.defined = make(map[string]Spec, len(m.specs))
-		for _, s := range definitions(m.pool.def.Backends, m.pool.discovered) {
-			m.defined[s.ID] = s
-		}
-	}
-	s, ok := m.defined[id]
-	return s, ok
+func (m *mutation) unknown(id string) error {
+	return &Error{Code: CodeUnknownBackend, Message: fmt.Sprintf("pool %q has no backend %q", m.pool.name, id)}
 }
 
 func (m *mutation) add(spec Spec) error {
-	if _, err := m.current(spec.ID); err == nil {
+	if m.find(spec.ID) != nil {
 		return &Error{Code: CodeDuplicateID, Existing: spec.ID, Message: fmt.Sprintf("backend %q exists already", spec.ID)}
 	}
-	m.index[spec.ID] = len(m.specs)
-	m.specs = append(m.specs, spec)
-	if def, ok := m.definition(spec.ID); ok {
+	m.set(spec.ID, &spec)
+	if def := m.pool.definition(spec.ID); def != nil {
 		// it was removed, and comes back: as a change of its definition
-		m.setPatch(def, diff(def, spec))
+		m.setPatch(def, diff(def, &spec))
 		return nil
 	}
-	m.edit.put(change{id: spec.ID, added: &spec})
+	m.edit.put(&change{id: spec.ID, added: &spec})
 	return nil
 }
 
 func (m *mutation) patch(id string, patch Patch) error {
-	spec, err := m.current(id)
-	if err != nil {
-		return err
+	was := m.find(id)
+	if was == nil {
+		return m.unknown(id)
 	}
-	spec = patch.Apply(spec)
-	m.specs[m.index[id]] = spec
-	if def, ok := m.definition(id); ok {
-		m.setPatch(def, diff(def, spec))
+	spec := patch.Apply(*was)
+	m.set(id, &spec)
+	if def := m.pool.definition(id); def != nil {
+		m.setPatch(def, diff(def, &spec))
 	} else {
-		m.edit.put(change{id: id, added: &spec})
+		m.edit.put(&change{id: id, added: &spec})
 	}
 	return nil
 }
 
 // setPatch records what differs from the definition; nothing, if nothing does.
-func (m *mutation) setPatch(def Spec, patch Patch) {
+func (m *mutation) setPatch(def *Spec, patch Patch) {
 	if patch.empty() {
 		m.edit.drop(def.ID)
 		return
 	}
-	m.edit.put(change{id: def.ID, patch: patch, base: def})
+	base := *def
+	m.edit.put(&change{id: def.ID, patch: patch, base: &base})
 }
 
 func (m *mutation) remove(id string) error {
-	if _, err := m.current(id); err != nil {
-		return err
+	if m.find(id) == nil {
+		return m.unknown(id)
 	}
-	m.specs[m.index[id]] = Spec{}
-	delete(m.index, id)
-	if def, ok := m.definition(id); ok {
-		m.edit.put(change{id: id, removed: true, base: def})
+	m.set(id, nil)
+	if def := m.pool.definition(id); def != nil {
+		base := *def
+		m.edit.put(&change{id: id, removed: true, base: &base})
 	} else {
 		m.edit.drop(id)
 	}
@@ -101,31 +90,38 @@ func (m *mutation) remove(id string) error {
 
 func (m *mutation) replace(specs []Spec) error {
 	wanted := make(map[string]bool, len(specs))
-	for _, s := range specs {
-		if wanted[s.ID] {
-			return &Error{Code: CodeDuplicateID, Existing: s.ID, Message: fmt.Sprintf("backend %q is listed twice", s.ID)}
+	m.touched = make(map[string]*Spec, len(specs))
+	for i := range specs {
+		id := specs[i].ID
+		if wanted[id] {
+			return &Error{Code: CodeDuplicateID, Existing: id, Message: fmt.Sprintf("backend %q is listed twice", id)}
 		}
-		wanted[s.ID] = true
+		wanted[id] = true
 	}
-	for _, s := range m.pool.specs {
-		if wanted[s.ID] {
-			continue
+	for i := range m.pool.specs {
+		if id := m.pool.specs[i].ID; !wanted[id] {
+			if err := m.remove(id); err != nil {
+				return err
+			}
 		}
-		if err := m.remove(s.ID); err != nil {
+	}
+	for i := range specs {
+		if err := m.want(specs[i]); err != nil {
 			return err
 		}
 	}
-	for _, s := range specs {
-		s.Source = FromRuntime
-		was, err := m.current(s.ID)
-		if err != nil {
-			err = m.add(s)
-		} else {
-			err = m.patch(s.ID, diff(was, s))
-		}
-		if err != nil {
-			return err
-		}
+	return nil
+}
+
+// want makes one backend what it is to be, whether it is there or not.
+func (m *mutation) want(spec Spec) error {
+	was := m.find(spec.ID)
+	if was == nil {
+		spec.Source = FromRuntime
+		return m.add(spec)
+	}
+	if patch := diff(was, &spec); !patch.empty() {
+		return m.patch(spec.ID, patch)
 	}
 	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/caddy-loadbalance/caddy-loadbalance/config"
 )
 
 // Pool is a named set of backends. All methods may be used concurrently.
@@ -18,29 +20,35 @@ type Pool struct {
 	done     chan struct{}
 
 	mu         sync.Mutex
-	def        *Definition         // in force: that of the newest claim, or the seed
-	claims     []claim             // oldest first
-	changes    changes             // made at runtime
-	gaveWay    []yielded           // of changes; kept as long as another claim may come back
-	discovered []Spec              // in use
-	found      map[string][]Spec   // by source, for all claims; see Definition.Discovery
-	specs      []Spec              // what all of that amounts to, in order
-	live       []*Backend          // of specs, in the same order
-	backends   map[string]*Backend // by id, one for each spec
-	parked     []*Backend          // not wanted now, but by a claim that may come back
-	transports *transportSet       // in use
-	oldSets    []*transportSet     // of claims that may come back
+	def        *Definition             // in force: that of the newest claim, or the seed
+	claims     []claim                 // oldest first
+	changes    changes                 // made at runtime
+	gaveWay    []yielded               // of changes; kept as long as another claim may come back
+	discovered []Spec                  // in use
+	found      map[string][]Spec       // by source, for all claims; see Definition.Discovery
+	defs       []Spec                  // what config and discovery define
+	defined    map[string]int          // in defs, by id; made when needed
+	listed     map[config.Address]bool // by the config
+	specs      []Spec                  // what all of that amounts to, in order; never changed in place
+	index      map[string]int          // in specs, by id
+	byAddress  map[config.Address]int  // in specs
+	live       []*Backend              // of specs, in the same order
+	parked     map[identity]*Backend   // not wanted now, but by a claim that may come back
+	transports *transportSet           // in use
+	oldSets    []*transportSet         // of claims that may come back
+	watch      watch                   // what the monitor knows
 	revision   uint64
 	ended      bool // the last config that had the pool has given it up
 	closed     bool
 
 	rebuild      *time.Timer // pending rebuild for changed health; nil if none
+	rebuilt      time.Time   // when health was the reason last
 	returns      *time.Timer // fires when the next ejection ends; nil if none
 	lastRebuilds uint64      // count of snapshots made, for tests
 }
 
 func newPool(name string, monitor Monitor, h *hub) *Pool {
-	p := &Pool{name: name, monitor: monitor, hub: h, backends: make(map[string]*Backend), found: make(map[string][]Spec), def: &Definition{Policy: noPolicy{}}, done: make(chan struct{})}
+	p := &Pool{name: name, monitor: monitor, hub: h, found: make(map[string][]Spec), def: &Definition{Policy: noPolicy{}}, done: make(chan struct{})}
 	p.snap.Store(&Snapshot{Pool: name, Replaced: make(chan struct{})})
 	return p
 }
@@ -69,7 +77,7 @@ func (p *Pool) Destruct() error {
 	defer p.mu.Unlock()
 	p.closed = true
 	close(p.done)
-	p.watch(nil)
+	p.watchNothing()
 	if p.rebuild != nil {
 		p.rebuild.Stop()
 	}

@@ -2,12 +2,13 @@ package pool
 
 import "time"
 
-// Rebuilds for changed health are put off, so that many changes at once cost
-// one rebuild: by rebuildDelay, and by ten times of about what a rebuild costs
-// for each backend, so that changes without end cost a tenth of a core.
+// Rebuilds for changed health are put off by rebuildDelay, so that many changes
+// at once cost one rebuild; and until rebuildPerBackend has gone by for each
+// backend since the last such rebuild. That is ten times of about what it costs,
+// so that changes without end cost a tenth of a core.
 const (
 	rebuildDelay      = 2 * time.Millisecond
-	rebuildPerBackend = 4 * time.Microsecond
+	rebuildPerBackend = 2 * time.Microsecond
 )
 
 // publish replaces the snapshot by one of the current state, at once.
@@ -17,7 +18,7 @@ func (p *Pool) publish(now time.Time) {
 		p.rebuild = nil
 	}
 	prev := p.snap.Load()
-	next := p.buildSnapshot(prev, now)
+	next, seen := p.buildSnapshot(prev, now)
 	p.lastRebuilds++
 	for _, m := range next.Members {
 		m.member.Store(m)
@@ -32,8 +33,8 @@ func (p *Pool) publish(now time.Time) {
 		}
 	}
 	close(prev.Replaced)
-	p.announce(now)
-	p.scheduleReturn(now)
+	p.announce(seen.turned, now)
+	p.scheduleReturn(seen.next, now)
 }
 
 // publishSoon has the snapshot replaced after a short delay.
@@ -41,28 +42,23 @@ func (p *Pool) publishSoon() {
 	if p.rebuild != nil || p.closed {
 		return
 	}
-	delay := rebuildDelay + time.Duration(len(p.specs))*rebuildPerBackend
+	rest := time.Duration(len(p.specs)) * rebuildPerBackend
+	delay := max(rebuildDelay, rest-time.Since(p.rebuilt))
 	p.rebuild = time.AfterFunc(delay, func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if p.rebuild != nil && !p.closed {
-			p.publish(time.Now())
+			p.rebuilt = time.Now()
+			p.publish(p.rebuilt)
 		}
 	})
 }
 
 // scheduleReturn has the snapshot rebuilt when the next ejection ends.
-func (p *Pool) scheduleReturn(now time.Time) {
+func (p *Pool) scheduleReturn(next, now time.Time) {
 	if p.returns != nil {
 		p.returns.Stop()
 		p.returns = nil
-	}
-	var next time.Time
-	for _, b := range p.live {
-		until := b.cond.ejectedUntil
-		if until.After(now) && (next.IsZero() || until.Before(next)) {
-			next = until
-		}
 	}
 	if next.IsZero() || p.closed {
 		return

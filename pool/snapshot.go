@@ -36,8 +36,8 @@ type Tier struct {
 type Member struct {
 	*Backend
 
-	// Spec is what the backend is wanted to be.
-	Spec Spec
+	// Spec is what the backend is wanted to be. It must not be changed.
+	Spec *Spec
 
 	// Index is the member's position in its tier; -1 if it does not accept.
 	Index int
@@ -93,28 +93,34 @@ func (s *Snapshot) Find(id string) *Member {
 	return nil
 }
 
+// survey is what a look at all backends finds besides the snapshot.
+type survey struct {
+	turned []*Backend // whose state is not the one last announced
+	next   time.Time  // when the next ejection ends; zero if there is none
+}
+
 // buildSnapshot makes the snapshot of p's current state. The pool's mutex is
 // held.
-func (p *Pool) buildSnapshot(prev *Snapshot, now time.Time) *Snapshot {
+func (p *Pool) buildSnapshot(prev *Snapshot, now time.Time) (*Snapshot, survey) {
 	s := &Snapshot{
 		Pool: p.name, Revision: p.revision, Members: make([]*Member, len(p.specs)),
 		Replaced: make(chan struct{}),
 	}
+	var seen survey
 	block := make([]Member, len(p.specs)) // one allocation for all
 	accepting := make([]*Member, 0, len(p.specs))
-	for i, spec := range p.specs {
-		b := p.live[i]
-		m := &block[i]
-		ok, reason := b.cond.accepting(now)
-		*m = Member{
-			Backend: b, Spec: spec, Index: -1, Weight: max(spec.Weight, 1), Key: b.key,
-			Accepting: ok, Reason: reason, Transport: p.transports.get(b, spec.restricted),
-			limit: int64(p.def.limit(spec)), pool: p,
-		}
+	for i := range p.specs {
+		b, spec, m := p.live[i], &p.specs[i], &block[i]
 		s.Members[i] = m
-		if ok {
+		m.Backend, m.Spec, m.pool = b, spec, p
+		m.Index, m.Weight, m.Key = -1, max(spec.Weight, 1), b.key
+		m.Transport, m.limit = p.transports.get(b, spec.restricted), int64(p.def.limit(spec))
+		state := b.cond.state(now)
+		m.Accepting, m.Reason = state == stateUp, b.cond.reason(state)
+		if m.Accepting {
 			accepting = append(accepting, m)
 		}
+		seen.look(b, state, now)
 	}
 	if len(accepting) == 0 && p.def.IgnoreHealthWhenAllDown {
 		for _, m := range s.Members {
@@ -124,14 +130,26 @@ func (p *Pool) buildSnapshot(prev *Snapshot, now time.Time) *Snapshot {
 		}
 	}
 	s.Tiers = p.buildTiers(prev, accepting)
-	return s
+	return s, seen
+}
+
+func (v *survey) look(b *Backend, is state, now time.Time) {
+	if is != b.announced {
+		v.turned = append(v.turned, b)
+	}
+	if until := b.cond.ejectedUntil; until.After(now) && (v.next.IsZero() || until.Before(v.next)) {
+		v.next = until
+	}
 }
 
 func (p *Pool) buildTiers(prev *Snapshot, accepting []*Member) []Tier {
 	if len(accepting) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(accepting, func(a, b *Member) int { return cmp.Compare(a.Spec.Priority, b.Spec.Priority) })
+	byPriority := func(a, b *Member) int { return cmp.Compare(a.Spec.Priority, b.Spec.Priority) }
+	if !slices.IsSortedFunc(accepting, byPriority) {
+		slices.SortStableFunc(accepting, byPriority)
+	}
 	var tiers []Tier
 	for start := 0; start < len(accepting); {
 		end := start + 1

@@ -152,30 +152,6 @@ func TestAcquireDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// Many changes of health at once cost one rebuild.
-func TestRebuildsAreCoalesced(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		const n = 10_000
-		list := make([]Spec, n)
-		for i := range list {
-			list[i] = spec(t, config.Backend{Address: fmt.Sprintf("10.0.%d.%d:80", i/250, i%250+1)})
-		}
-		p := newTestPool(t, nil, &Definition{Backends: list, Policy: rotate{}})
-		before := p.lastRebuilds
-		for _, m := range p.Snapshot().Members {
-			p.SetHealth(m.Backend, Down, "refused")
-		}
-		time.Sleep(time.Second)
-		synctest.Wait()
-		if got := p.lastRebuilds - before; got != 1 {
-			t.Errorf("%d rebuilds for %d changes", got, n)
-		}
-		if p.Snapshot().accepts() {
-			t.Error("the pool still accepts")
-		}
-	})
-}
-
 func TestEjectionEndsByItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rec := &recorder{}
@@ -265,24 +241,6 @@ func TestIgnoreHealthWhenAllDown(t *testing.T) {
 			t.Error("a backend that is down is shown as accepting")
 		}
 	})
-}
-
-func BenchmarkRebuild(b *testing.B) {
-	for _, n := range []int{3, 100, 10_000} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			list := make([]Spec, n)
-			for i := range list {
-				list[i] = spec(b, config.Backend{Address: fmt.Sprintf("10.0.%d.%d:80", i/250, i%250+1)})
-			}
-			p := newTestPool(b, nil, &Definition{Backends: list, Policy: rotate{}})
-			b.ReportAllocs()
-			for b.Loop() {
-				p.mu.Lock()
-				p.publish(time.Now())
-				p.mu.Unlock()
-			}
-		})
-	}
 }
 
 // slowPolicy picks from an old snapshot while the pool changes.

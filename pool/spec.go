@@ -75,7 +75,7 @@ func (p Patch) empty() bool {
 }
 
 // diff returns the patch that turns from into to.
-func diff(from, to Spec) Patch {
+func diff(from, to *Spec) Patch {
 	var p Patch
 	differ(&p.Address, from.Address, to.Address)
 	differ(&p.Weight, from.Weight, to.Weight)
@@ -92,8 +92,10 @@ func diff(from, to Spec) Patch {
 }
 
 // equal reports whether two specs define the same backend the same way.
-func (s Spec) equal(o Spec) bool {
-	return s.ID == o.ID && s.Source == o.Source && equalHealth(s.Health, o.Health) && diff(s, o).empty()
+func (s *Spec) equal(o *Spec) bool {
+	return s.ID == o.ID && s.Source == o.Source && s.Address == o.Address && s.Weight == o.Weight &&
+		s.Priority == o.Priority && s.MaxRequests == o.MaxRequests && s.AdminState == o.AdminState &&
+		maps.Equal(s.Labels, o.Labels) && equalHealth(s.Health, o.Health)
 }
 
 func equalHealth(a, b *config.ActiveHealth) bool {
@@ -108,6 +110,7 @@ func set[T any](field, value *T) {
 
 func differ[T comparable](field **T, from, to T) {
 	if from != to {
-		*field = &to
+		value := to // not the parameter, which would be allocated if nothing differs, too
+		*field = &value
 	}
 }

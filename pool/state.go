@@ -61,29 +61,57 @@ type condition struct {
 	ejectReason  string
 }
 
-// accepting decides whether a backend takes new requests at time now, as far
-// as its state is concerned, and if not, why. It is the only place that
-// decides this; a full backend (max_requests) accepts by state, and is passed
-// over by the pick itself.
-func (c condition) accepting(now time.Time) (ok bool, reason string) {
-	switch c.admin {
-	case Drain:
-		return false, "draining"
-	case Maintenance:
-		return false, "in maintenance"
-	}
+// state is the word for what a backend is, taken together.
+type state string
+
+const (
+	stateUp          state = "up"
+	stateDown        state = "down"
+	stateEjected     state = "ejected"
+	stateDraining    state = "draining"
+	stateMaintenance state = "maintenance"
+	stateWaiting     state = "waiting"
+)
+
+// state decides what a backend is at time now. It takes new requests, as far as
+// its state is concerned, if it is up; this is the only place that decides
+// this. A full backend (max_requests) is up, and is passed over by the pick
+// itself.
+func (c *condition) state(now time.Time) state {
 	switch {
+	case c.admin == Drain:
+		return stateDraining
+	case c.admin == Maintenance:
+		return stateMaintenance
 	case now.Before(c.ejectedUntil):
-		return false, "ejected: " + c.ejectReason
+		return stateEjected
 	case c.health == Down:
-		return false, "down: " + c.healthReason
+		return stateDown
 	case c.health == Unknown && c.startsDown:
-		return false, "waiting for its first health check"
+		return stateWaiting
 	}
-	return true, ""
+	return stateUp
 }
 
-// acceptingDespiteHealth decides as accepting does, with health ignored.
-func (c condition) acceptingDespiteHealth() bool {
+// reason says why a backend in that state takes no requests.
+func (c *condition) reason(s state) string {
+	switch s {
+	case stateDraining:
+		return "draining"
+	case stateMaintenance:
+		return "in maintenance"
+	case stateEjected:
+		return "ejected: " + c.ejectReason
+	case stateDown:
+		return "down: " + c.healthReason
+	case stateWaiting:
+		return "waiting for its first health check"
+	}
+	return ""
+}
+
+// acceptingDespiteHealth decides whether a backend takes new requests with its
+// health ignored.
+func (c *condition) acceptingDespiteHealth() bool {
 	return c.admin == Ready || c.admin == ""
 }

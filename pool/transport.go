@@ -60,6 +60,13 @@ type madeTransport struct {
 	restricted bool
 }
 
+// carrier is a backend's transport in the set that is in use, so that a
+// snapshot is made without looking it up.
+type carrier struct {
+	madeTransport
+	set *transportSet
+}
+
 func newTransportSet(maker Transports) *transportSet {
 	return &transportSet{maker: maker, made: make(map[*Backend]madeTransport)}
 }
@@ -69,16 +76,24 @@ func (s *transportSet) get(b *Backend, restricted bool) Transport {
 	if s == nil || s.maker == nil {
 		return nil
 	}
+	if c := &b.carrier; c.set != s || c.restricted != restricted {
+		*c = carrier{s.find(b, restricted), s}
+	}
+	return b.carrier.Transport
+}
+
+// find returns the transport that there is, or a new one.
+func (s *transportSet) find(b *Backend, restricted bool) madeTransport {
 	t, ok := s.made[b]
 	if ok && t.restricted == restricted {
-		return t.Transport
+		return t
 	}
 	if ok {
 		t.CloseIdle() // the config has come to list the address, or ceased to
 	}
 	t = madeTransport{s.makerFor(restricted).New(b.address), restricted}
 	s.made[b] = t
-	return t.Transport
+	return t
 }
 
 // makerFor returns the maker for backends whose address came in at runtime, or
@@ -100,6 +115,9 @@ func (s *transportSet) drop(b *Backend) {
 	if t, ok := s.made[b]; ok {
 		t.CloseIdle()
 		delete(s.made, b)
+	}
+	if b.carrier.set == s {
+		b.carrier = carrier{}
 	}
 }
 

@@ -31,8 +31,8 @@ func (p *Pool) View() View {
 	defer p.mu.Unlock()
 	now := time.Now()
 	v := View{Name: p.name, Revision: p.revision, Backends: make([]BackendView, len(p.specs))}
-	for i, spec := range p.specs {
-		v.Backends[i] = p.viewBackend(spec, p.live[i], now)
+	for i := range p.specs {
+		v.Backends[i] = p.viewBackend(i, now)
 	}
 	return v
 }
@@ -42,21 +42,23 @@ func (p *Pool) View() View {
 func (p *Pool) ViewBackend(id string) (BackendView, uint64, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	spec, ok := p.spec(id)
+	i, ok := p.index[id]
 	if !ok {
 		return BackendView{}, p.revision, false
 	}
-	return p.viewBackend(spec, p.backends[id], time.Now()), p.revision, true
+	return p.viewBackend(i, time.Now()), p.revision, true
 }
 
-func (p *Pool) viewBackend(spec Spec, b *Backend, now time.Time) BackendView {
+func (p *Pool) viewBackend(i int, now time.Time) BackendView {
+	spec, b := &p.specs[i], p.live[i]
 	v := BackendView{
-		Spec: spec, Health: b.cond.health,
+		Spec: *spec, Health: b.cond.health,
 		InFlight: b.inFlight.Load(), Tunnels: b.tunnels.Load(),
 		Requests: b.requests.Load(), Failures: b.failures.Load(),
 		Latency: b.Latency(), LastCheck: b.LastCheck(), Since: b.changedAt,
 	}
-	v.Accepting, v.Reason = b.cond.accepting(now)
+	state := b.cond.state(now)
+	v.Accepting, v.Reason = state == stateUp, b.cond.reason(state)
 	if limit := int64(p.def.limit(spec)); v.Accepting && limit > 0 && v.InFlight >= limit {
 		v.Accepting, v.Reason = false, "full: max_requests reached"
 	}

@@ -56,7 +56,7 @@ func (x *exchange) attempt(m *pool.Member) *failure {
 	res, err := transport.send(a)
 	x.latency = time.Since(x.began)
 	a.interim.stop()
-	if refused, ok := err.(*requestError); ok {
+	if refused, ok := errors.AsType[*requestError](err); ok {
 		m.Observe(pool.Outcome{Verdict: pool.ClientFault, Err: refused.err})
 		return &failure{err: refused.err, status: statusOf(refused.err, http.StatusBadRequest), verdict: pool.ClientFault}
 	}

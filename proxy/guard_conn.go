@@ -49,18 +49,6 @@ type guardConn struct {
 	chunks  chunkScanner
 }
 
-type phase uint8
-
-const (
-	phaseIdle phase = iota
-	phaseHead
-	phaseLength
-	phaseChunked
-	phaseToEOF
-	phaseTunnel
-	phaseBroken
-)
-
 func newGuard(conn net.Conn, t *tap, maxHead int) *guardConn {
 	t.rest()
 	return &guardConn{Conn: conn, tap: t, maxHead: maxHead, secure: conn != net.Conn(t)}

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"net/textproto"
@@ -31,12 +32,12 @@ func (h *http1Exchange) next(wait time.Duration, limit int) ([]byte, error) {
 		}
 		switch err := h.fill(wait); {
 		case err == nil:
-		case err == errWaited:
+		case errors.Is(err, errWaited):
 			return nil, err
-		case err == io.EOF && h.phase == phaseToEOF:
+		case errors.Is(err, io.EOF) && h.phase == phaseToEOF:
 			h.phase = phaseIdle
 			h.discard()
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			h.bad = io.ErrUnexpectedEOF
 		default:
 			h.bad = err

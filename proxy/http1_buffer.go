@@ -1,9 +1,6 @@
 package proxy
 
-import (
-	"sync"
-	"sync/atomic"
-)
+import "sync"
 
 const (
 	// http1BufferSize is the size of the buffers that responses pass through.
@@ -24,7 +21,7 @@ const (
 )
 
 var (
-	http1Buffers = sync.Pool{New: func() any { return new([http1BufferSize]byte) }}
+	http1Buffers bufferList
 	http1Smalls  = sync.Pool{New: func() any { return new([http1SmallSize]byte) }}
 	http1Uploads = sync.Pool{New: func() any { return new([http1UploadSize]byte) }}
 	http1Heads   = sync.Pool{New: func() any {
@@ -32,9 +29,6 @@ var (
 		return &b
 	}}
 )
-
-// buffersInUse is how many large buffers are in use.
-var buffersInUse atomic.Int64
 
 // releaseHead gives the memory of a head back, unless it has grown.
 func releaseHead(b *[]byte) {
@@ -60,12 +54,10 @@ func (b *http1Buffer) open() {
 		return
 	}
 	b.r, b.w = 0, 0
-	if buffersInUse.Add(1) <= http1MaxBuffers {
-		b.large = http1Buffers.Get().(*[http1BufferSize]byte)
+	if b.large = http1Buffers.take(); b.large != nil {
 		b.buf = b.large[:]
 		return
 	}
-	buffersInUse.Add(-1)
 	b.small = http1Smalls.Get().(*[http1SmallSize]byte)
 	b.buf = b.small[:]
 }
@@ -74,8 +66,7 @@ func (b *http1Buffer) open() {
 func (b *http1Buffer) release() {
 	switch {
 	case b.large != nil:
-		http1Buffers.Put(b.large)
-		buffersInUse.Add(-1)
+		http1Buffers.give(b.large)
 	case b.small != nil:
 		http1Smalls.Put(b.small)
 	}

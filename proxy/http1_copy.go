@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -22,11 +23,11 @@ func (h *http1Exchange) copyBody(interval time.Duration) error {
 			c.wrote(false)
 		}
 		switch {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return nil
-		case err != nil && err != errWaited:
+		case err != nil && !errors.Is(err, errWaited):
 			return fmt.Errorf("reading response: %w", err)
-		case err == errWaited || c.due():
+		case errors.Is(err, errWaited) || c.due():
 			if err := c.flush(); err != nil {
 				return err
 			}

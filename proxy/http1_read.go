@@ -30,7 +30,7 @@ func (h *http1Exchange) fill(wait time.Duration) error {
 		case err == nil:
 			h.got = true
 			return nil
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return err
 		case limit == limitFailure || !errors.Is(err, os.ErrDeadlineExceeded):
 			return &exchangeError{"reading response", err}
@@ -162,12 +162,12 @@ func (h *http1Exchange) fillHead() error {
 	}
 	err := h.fill(wait)
 	switch {
-	case err == errWaited:
+	case errors.Is(err, errWaited):
 		h.beginUpload()
 		return nil
-	case err == io.EOF && !h.got:
+	case errors.Is(err, io.EOF) && !h.got:
 		return &exchangeError{"reading response", errNoResponse}
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return &exchangeError{"reading response", io.ErrUnexpectedEOF}
 	}
 	return err

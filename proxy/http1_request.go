@@ -12,9 +12,6 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// smallHead is what sockets take without anybody reading.
-const smallHead = 4 << 10
-
 // sendRequest sends the request, or begins to.
 func (h *http1Exchange) sendRequest() error {
 	mem := http1Heads.Get().(*[]byte)
@@ -68,7 +65,7 @@ func (h *http1Exchange) ask(mem *[]byte) error {
 	case limit == limitWatch && errors.Is(err, os.ErrDeadlineExceeded):
 		h.watchClient()
 		return nil
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return &exchangeError{"reading response", errNoResponse}
 	}
 	return &exchangeError{"exchange with the backend", err}

@@ -106,7 +106,7 @@ func (s *socket) askStep(fd int) (done bool) {
 	}
 	n, err := again(func() (int, error) { return syscall.Read(fd, s.in.buf[s.in.w:]) })
 	switch {
-	case err == syscall.EAGAIN:
+	case errors.Is(err, syscall.EAGAIN):
 		return false
 	case err != nil:
 		s.err = os.NewSyscallError("read", err)
@@ -125,7 +125,7 @@ func (s *socket) askWrite(fd int) (done bool) {
 	}
 	n, err := again(func() (int, error) { return syscall.Write(fd, *s.out) })
 	s.sent = max(n, 0)
-	if err != nil && err != syscall.EAGAIN {
+	if err != nil && !errors.Is(err, syscall.EAGAIN) {
 		s.err = os.NewSyscallError("write", err)
 	}
 	if err != nil || n < len(*s.out) {
@@ -139,7 +139,7 @@ func (s *socket) askWrite(fd int) (done bool) {
 func again(call func() (int, error)) (int, error) {
 	for {
 		n, err := call()
-		if err != syscall.EINTR {
+		if !errors.Is(err, syscall.EINTR) {
 			return n, err
 		}
 	}
@@ -150,8 +150,8 @@ func peek(fd int) look {
 	for {
 		n, _, err := syscall.Recvfrom(fd, b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 		switch {
-		case err == syscall.EINTR:
-		case err == syscall.EAGAIN:
+		case errors.Is(err, syscall.EINTR):
+		case errors.Is(err, syscall.EAGAIN):
 			return lookQuiet
 		case err == nil && n > 0:
 			return lookData

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -68,7 +69,7 @@ func (t *http1Transport) send(a *attempt) (*http.Response, error) {
 		switch {
 		case err == nil:
 			return res, nil
-		case err == errStale:
+		case errors.Is(err, errStale):
 			_ = conn.Close()
 			continue // nothing was sent
 		case again || !h.mayRepeat():

@@ -135,7 +135,7 @@ func (u *upload) send(buf []byte) error {
 		if len(room) > 0 {
 			n, rerr = u.body.Read(room)
 		}
-		ended := rerr == io.EOF
+		ended := errors.Is(rerr, io.EOF)
 		if rerr != nil && !ended {
 			return rerr
 		}
@@ -144,7 +144,9 @@ func (u *upload) send(buf []byte) error {
 			size := append(strconv.AppendInt(space[:0], int64(n), 16), "\r\n"...)
 			start := chunkHead - len(size)
 			copy(buf[start:], size)
-			piece = append(buf[start:chunkHead+n], "\r\n"...)
+			end := chunkHead + n
+			end += copy(buf[end:], "\r\n")
+			piece = buf[start:end]
 		}
 		left -= int64(n)
 		var head []byte

@@ -96,7 +96,7 @@ func (d *dialer) restricted() *dialer {
 func checkUnlisted(_, address string, _ syscall.RawConn) error {
 	addr, err := netip.ParseAddrPort(address)
 	if err == nil && !config.Unlisted(addr.Addr()) {
-		return fmt.Errorf("address %s must be listed in allow_backends", addr.Addr())
+		return &config.UnlistedError{Addr: addr.Addr()}
 	}
 	return nil // a unix socket has no IP address
 }
