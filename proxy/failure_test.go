@@ -169,31 +169,7 @@ func TestClassification(t *testing.T) {
 }
 
 func TestDialTimeout(t *testing.T) {
-	// a listener whose backlog is full lets nobody in
-	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = syscall.Close(fd) }()
-	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Listen(fd, 0); err != nil {
-		t.Fatal(err)
-	}
-	name, err := syscall.Getsockname(fd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := fmt.Sprintf("127.0.0.1:%d", name.(*syscall.SockaddrInet4).Port)
-	for range 4 {
-		conn, err := net.DialTimeout("tcp", addr, 100*time.Millisecond)
-		if err != nil {
-			break
-		}
-		defer func() { _ = conn.Close() }()
-	}
-	cfg := to(addr)
+	cfg := to(unreachable(t))
 	cfg.Transport = &config.Transport{DialTimeout: caddy.Duration(100 * time.Millisecond)}
 	h := start(t, cfg)
 	res, _ := h.exchange("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
