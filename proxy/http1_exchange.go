@@ -2,7 +2,9 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 )
@@ -84,13 +86,13 @@ func (h *http1Exchange) clientGone(conn *http1Conn) {
 	}
 }
 
-// mayRepeat reports whether, after a failure, the request may be sent once more
+// mayRepeat reports whether, after err, the request may be sent once more
 // on a new connection: if this one had been idle and the backend has closed it
-// without an answer, presumably before it saw the request. What a backend may
-// have acted on is repeated only if that makes no difference (RFC 9110, section
-// 9.2.2).
-func (h *http1Exchange) mayRepeat() bool {
-	if !h.conn.used || h.got || h.a.r.Context().Err() != nil || h.a.body.failure() != nil {
+// without an answer, presumably before it saw the request. One that takes too
+// long has not. What a backend may have acted on is repeated only if that makes
+// no difference (RFC 9110, section 9.2.2).
+func (h *http1Exchange) mayRepeat(err error) bool {
+	if !h.conn.used || h.got || errors.Is(err, os.ErrDeadlineExceeded) || h.a.r.Context().Err() != nil || h.a.body.failure() != nil {
 		return false
 	}
 	return h.a.body.repeatable() && (!h.wrote || isReplayable(h.a.method))

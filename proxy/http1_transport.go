@@ -72,7 +72,7 @@ func (t *http1Transport) send(a *attempt) (*http.Response, error) {
 		case errors.Is(err, errStale):
 			_ = conn.Close()
 			continue // nothing was sent
-		case again || !h.mayRepeat():
+		case again || !h.mayRepeat(err):
 			return res, err
 		}
 		h.end()
