@@ -32,7 +32,7 @@ func exchangeWith(conn net.Conn, r *http.Request) *http1Exchange {
 	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, nil)
 	x := &exchange{proxy: new(Proxy), r: r, w: w, method: r.Method, path: r.RequestURI}
 	a := x.newAttempt(new(pool.Member))
-	t := &http1Transport{dialer: &dialer{maxHead: 1 << 16}, host: "backend", idle: idleConns{limit: -1}}
+	t := &http1Transport{dialer: &dialer{maxHead: 1 << 16}, host: "backend", keepAlive: true, idle: idleConns{limit: -1}}
 	a.http1.start(a, t)
 	a.http1.open()
 	a.http1.conn = &http1Conn{Conn: conn}
