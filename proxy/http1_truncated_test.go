@@ -3,6 +3,7 @@ package proxy
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -77,7 +78,7 @@ func TestBackendDiesMidBody(t *testing.T) {
 					got = append(got, piece[:n]...)
 					received()
 				}
-				if err == io.EOF {
+				if errors.Is(err, io.EOF) {
 					t.Errorf("%d bytes look like the complete response", len(got))
 				}
 				if !bytes.HasPrefix(body, got) {
