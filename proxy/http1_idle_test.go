@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -41,7 +42,10 @@ func connsOf(t *testing.T, n int) []*http1Conn {
 }
 
 // isOpen reports whether a connection was not closed on this side.
-func isOpen(c *http1Conn) bool { return c.raw.Control(func(uintptr) {}) == nil }
+func isOpen(c *http1Conn) bool {
+	raw, err := c.Conn.(syscall.Conn).SyscallConn()
+	return err == nil && raw.Control(func(uintptr) {}) == nil
+}
 
 func TestIdleConnsAreTakenLastFirst(t *testing.T) {
 	conns := connsOf(t, 3)
