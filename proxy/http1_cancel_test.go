@@ -107,21 +107,22 @@ func (h *harness) wantIdle() {
 
 // The same while the head of a request is written that the backend does not read.
 func TestClientLeavesWhileTheHeadIsWritten(t *testing.T) {
-	accepted := make(chan struct{})
+	begun := make(chan struct{})
 	leave := make(chan struct{})
 	ended := make(chan time.Time, 1)
 	h := start(t, to(rawBackend(t, func(p *peer) {
-		close(accepted)
+		p.take(1)
+		close(begun)
 		<-leave
 		p.rest()
 		ended <- time.Now()
 	})))
 	h.before = func(_ http.ResponseWriter, r *http.Request) {
-		r.Header["X-Long"] = []string{strings.Repeat("x", 32<<20)} // more than sockets take
+		r.Header["X-Long"] = []string{strings.Repeat("x", 16<<20)} // more than sockets take
 	}
 	c := h.dial()
 	c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-	receive(t, accepted, "connection")
+	receive(t, begun, "request")
 	left := time.Now()
 	_ = c.Close()
 	res := h.result(0) // while the backend reads nothing
