@@ -71,7 +71,8 @@ type Transport struct {
 	// HTTP/2; HTTP/1.1 without TLS has its own. Default: 4 KiB.
 	ReadBufferSize int `json:"read_buffer_size,omitempty"`
 
-	// How long one read from a backend may take. Default: no limit.
+	// How long one read from a backend may take. While a request is being sent
+	// it is counted from its last piece on. Default: no limit.
 	ReadTimeout caddy.Duration `json:"read_timeout,omitempty"`
 
 	// How long one write to a backend may take. Default: no limit.
