@@ -38,7 +38,7 @@ type work struct {
 var works = []work{
 	{name: "small", title: "small GET", drive: load.Wrk, path: backend.Small, frontOnly: true},
 	{name: "16k", title: "16 KiB", drive: load.Wrk, path: backend.KiB16, frontOnly: true},
-	{name: "1m", title: "1 MiB", drive: load.Wrk, path: backend.MiB1, frontOnly: true},
+	{name: "1m", title: "1 MiB", drive: load.Wrk, path: backend.MiB1},
 	{
 		name: "post", title: "64 KiB POST", drive: load.Wrk, path: backend.Sink,
 		method: http.MethodPost, bodySize: 64 << 10, server: backend.Full,

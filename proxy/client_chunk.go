@@ -24,7 +24,7 @@ type chunkedWriter struct {
 	known  bool                         // server is what it should be
 }
 
-// Write writes to the client.
+// write writes to the client.
 func (c *chunkedWriter) write(r *http.Request, p []byte) error {
 	if len(p) <= caddyhttp.DefaultMaxWriteChunk {
 		_, err := c.w.Write(p)
