@@ -33,6 +33,9 @@ type Definition struct {
 	// MaxRequests is the limit of backends that set none; 0 is no limit.
 	MaxRequests int
 
+	// RetryBudget bounds the retries; nil means defaults.
+	RetryBudget *config.RetryBudget
+
 	// Allow limits which addresses may be added at runtime; empty allows all
 	// but link-local ones.
 	Allow []netip.Prefix
