@@ -28,6 +28,7 @@ type Request struct {
 	triedMore  []*Backend
 	triedCount int
 	allowTried bool
+	session    session
 }
 
 // Reset makes the Request as new, for another client's request.
