@@ -118,8 +118,8 @@ func (l *load) more(t *testing.T, n int) {
 	})
 }
 
-// times returns a next that makes n requests.
-func times(n int, make func() ask) func() (ask, bool) {
+// times returns a next for n requests of a kind.
+func times(n int, kind func() ask) func() (ask, bool) {
 	var mu sync.Mutex
 	return func() (ask, bool) {
 		mu.Lock()
@@ -128,13 +128,13 @@ func times(n int, make func() ask) func() (ask, bool) {
 			return ask{}, false
 		}
 		n--
-		return make(), true
+		return kind(), true
 	}
 }
 
-// always returns a next that does not end.
-func always(make func() ask) func() (ask, bool) {
-	return func() (ask, bool) { return make(), true }
+// always returns a next for requests of a kind without end.
+func always(kind func() ask) func() (ask, bool) {
+	return func() (ask, bool) { return kind(), true }
 }
 
 // compare returns in words how what clients got differs from what they must

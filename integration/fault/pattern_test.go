@@ -3,7 +3,6 @@ package fault
 import (
 	"bytes"
 	"fmt"
-	"io"
 )
 
 // pattern is the body that belongs to a request: its id, over and over.
@@ -22,24 +21,6 @@ func patternOf(id uint64) pattern {
 func (p pattern) at(offset, most int) []byte {
 	b := p.block[offset%p.period:]
 	return b[:min(len(b), most)]
-}
-
-// reader returns the first size bytes.
-func (p pattern) reader(size int) io.Reader { return &patternReader{p, 0, size} }
-
-type patternReader struct {
-	pattern
-	offset, size int
-}
-
-// Read implements io.Reader.
-func (r *patternReader) Read(b []byte) (int, error) {
-	if r.offset == r.size {
-		return 0, io.EOF
-	}
-	n := copy(b, r.at(r.offset, r.size-r.offset))
-	r.offset += n
-	return n, nil
 }
 
 // text returns the first size bytes.

@@ -2,6 +2,7 @@ package fault
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -114,9 +115,9 @@ func (c *scenario) load(clients int, next func() (ask, bool)) *load {
 }
 
 // send has clients send n requests, and returns when they are answered.
-func (c *scenario) send(clients, n int, make func() ask) {
+func (c *scenario) send(clients, n int, kind func() ask) {
 	c.t.Helper()
-	c.load(clients, times(n, make)).running.Wait()
+	c.load(clients, times(n, kind)).running.Wait()
 }
 
 // check ends the scenario. The clients must have got what is wanted, by the ids
@@ -154,9 +155,7 @@ func (c *scenario) checkCount(want class, n int) {
 func (c *scenario) expected() map[uint64]class {
 	want := map[uint64]class{}
 	for _, b := range c.backends {
-		for id, class := range b.faulted() {
-			want[id] = class
-		}
+		maps.Copy(want, b.faulted())
 	}
 	return want
 }
