@@ -32,6 +32,7 @@ type Request struct {
 
 	active   *atomic.Int64 // counts the request; nil: not counted
 	retrying bool          // holds a place in the retry budget
+	session  session
 }
 
 // Reset makes the Request as new, for another client's request.
