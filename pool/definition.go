@@ -33,6 +33,10 @@ type Definition struct {
 	// MaxRequests is the limit of backends that set none; 0 is no limit.
 	MaxRequests int
 
+	// Queue limits how many requests may wait for a slot, and how long. Zero
+	// is no queue.
+	Queue QueueLimits
+
 	// Allow limits which addresses may be added at runtime; empty allows all
 	// but link-local ones.
 	Allow []netip.Prefix

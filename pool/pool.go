@@ -17,6 +17,7 @@ type Pool struct {
 	// observer of the definition in force; nil if it has none
 	observer atomic.Pointer[Observer]
 	events   eventQueue
+	queue    waitQueue
 	done     chan struct{}
 
 	mu         sync.Mutex
