@@ -15,14 +15,14 @@ var ErrAllFull = errors.New("all accepting backends have reached max_requests")
 // overtake those who do: see [Pool.Wait].
 func (p *Pool) Acquire(q *Request) (*Member, error) {
 	if p.queue.general.Load() > 0 {
-		return nil, p.refusal()
+		return nil, p.snap.Load().refusal(q)
 	}
 	for {
 		snap := p.snap.Load()
 		m := snap.pick(q)
 		switch {
 		case m == nil:
-			return nil, snap.refusal()
+			return nil, snap.refusal(q)
 		case !m.current() && p.snap.Load() != snap:
 			// taken out, or limited, between our look at the snapshot and the
 			// pick: whoever did so may rely on it getting nothing more
@@ -34,11 +34,9 @@ func (p *Pool) Acquire(q *Request) (*Member, error) {
 	}
 }
 
-// refusal returns why no slot is to be had.
-func (p *Pool) refusal() error { return p.snap.Load().refusal() }
-
-func (s *Snapshot) refusal() error {
-	if s.accepts() {
+// refusal returns why there is no slot for the request.
+func (s *Snapshot) refusal(q *Request) error {
+	if s.accepts() || q.session.away {
 		return ErrAllFull
 	}
 	return ErrNoBackend
@@ -71,33 +69,26 @@ func (m *Member) assigned(q *Request) {
 
 // pick returns a member with a slot reserved for the request, or nil.
 func (s *Snapshot) pick(q *Request) *Member {
-	if m := s.own(q); m != nil {
-		if q.Take(m) {
-			return m
-		}
-		if m.pool.queue.size.Load() > 0 {
-			return nil // but for it to wait there
-		}
+	if m := s.stick(q); m != nil || q.session.waits {
+		return m
 	}
 	return s.pickAny(q)
 }
 
-// own returns the member that alone is to serve the request; nil: any may.
-func (s *Snapshot) own(*Request) *Member { return nil }
-
-// pickAny returns a member of the policy's choice with a slot reserved for the
-// request, or nil.
+// pickAny is pick for a request that any backend may serve.
 func (s *Snapshot) pickAny(q *Request) *Member {
-	m := s.pickOf(q)
+	m := s.pickUntried(q)
 	if m == nil && q.triedCount > 0 {
 		q.allowTried = true
-		m = s.pickOf(q)
+		if m = s.stick(q); m == nil {
+			m = s.pickUntried(q)
+		}
 		q.allowTried = false
 	}
 	return m
 }
 
-func (s *Snapshot) pickOf(q *Request) *Member {
+func (s *Snapshot) pickUntried(q *Request) *Member {
 	for i := range s.Tiers {
 		if m := s.Tiers[i].Picker.Pick(q); m != nil {
 			return m

@@ -32,7 +32,7 @@ type Backend struct {
 	// what every request reads: the ticket of the first one that waits for this
 	// backend alone; 0: none does
 	awaited atomic.Uint64
-	_        [cacheLine]byte
+	_       [cacheLine]byte
 	// what few requests write
 	failures atomic.Uint64
 	tunnels  atomic.Int64

@@ -15,6 +15,9 @@ type Definition struct {
 	// Policy makes the pickers. Required.
 	Policy Policy
 
+	// Sticky keeps clients with their backends; nil means they are not kept.
+	Sticky Sticky
+
 	// Transports makes the transports; nil means there are none.
 	Transports Transports
 

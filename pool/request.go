@@ -29,6 +29,7 @@ type Request struct {
 	triedMore  []*Backend
 	triedCount int
 	allowTried bool
+	session    session
 
 	ticket uint64        // of the queue; 0: it does not wait
 	waited time.Duration // in total

@@ -23,6 +23,8 @@ type Snapshot struct {
 
 	// Replaced is closed when a newer snapshot has been published.
 	Replaced chan struct{}
+
+	sessions Sessions // nil: clients are not kept with their backends
 }
 
 // Tier is a set of accepting members of one priority, and their picker.
@@ -58,6 +60,7 @@ type Member struct {
 	Transport Transport
 
 	limit   int64 // of requests in flight; 0: none
+	drains  bool  // takes no new clients, but those that it has
 	tracker LoadTracker
 	settler Settler
 	pool    *Pool
@@ -74,11 +77,16 @@ func (m *Member) reserve() bool { return m.Backend.reserve(m.limit) }
 // Release gives back the slot that was reserved by the pick. It must be called
 // exactly once for each.
 func (m *Member) Release() {
-	m.inFlight.Add(-1)
-	m.loadChanged()
+	m.free()
 	if m.pool.queue.awaits(m.Backend) {
 		m.pool.offer(m.Backend)
 	}
+}
+
+// free is Release without a look at who waits for the slot.
+func (m *Member) free() {
+	m.inFlight.Add(-1)
+	m.loadChanged()
 }
 
 // loadChanged tells the picker of the backend's changed load: the one in use
@@ -134,6 +142,7 @@ func (p *Pool) buildSnapshot(prev *Snapshot, now time.Time) (*Snapshot, survey) 
 		m.Transport, m.limit = p.transports.get(b, spec.restricted), int64(p.def.limit(spec))
 		state := b.cond.state(now)
 		m.Accepting, m.Reason = state == stateUp, b.cond.reason(state)
+		m.drains = b.cond.drains(now)
 		if m.Accepting {
 			accepting = append(accepting, m)
 		}
@@ -146,7 +155,7 @@ func (p *Pool) buildSnapshot(prev *Snapshot, now time.Time) (*Snapshot, survey) 
 			}
 		}
 	}
-	s.Tiers = p.buildTiers(prev, accepting)
+	s.Tiers, s.sessions = p.buildTiers(prev, accepting), p.newSessions(prev)
 	return s, seen
 }
 

@@ -6,6 +6,7 @@ import "time"
 type View struct {
 	Name     string
 	Revision uint64
+	Queue    QueueView
 	Backends []BackendView
 }
 
@@ -16,6 +17,7 @@ type BackendView struct {
 	Accepting    bool
 	Reason       string // why it does not accept, or ""
 	InFlight     int64
+	Queued       int64 // requests that wait for this backend alone
 	Tunnels      int64
 	Requests     uint64
 	Failures     uint64
@@ -31,8 +33,11 @@ func (p *Pool) View() View {
 	defer p.mu.Unlock()
 	now := time.Now()
 	v := View{Name: p.name, Revision: p.revision, Backends: make([]BackendView, len(p.specs))}
+	var own map[*Backend]int64
+	v.Queue, own = p.queue.view(now)
 	for i := range p.specs {
 		v.Backends[i] = p.viewBackend(i, now)
+		v.Backends[i].Queued = own[p.live[i]]
 	}
 	return v
 }
@@ -46,7 +51,11 @@ func (p *Pool) ViewBackend(id string) (BackendView, uint64, bool) {
 	if !ok {
 		return BackendView{}, p.revision, false
 	}
-	return p.viewBackend(i, time.Now()), p.revision, true
+	now := time.Now()
+	v := p.viewBackend(i, now)
+	_, own := p.queue.view(now)
+	v.Queued = own[p.live[i]]
+	return v, p.revision, true
 }
 
 func (p *Pool) viewBackend(i int, now time.Time) BackendView {

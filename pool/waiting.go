@@ -36,7 +36,7 @@ var (
 // requests wait that have a time until which to do so, such as for a retry.
 func (p *Pool) Wait(ctx context.Context, q *Request, until time.Time) (*Member, error) {
 	if until.IsZero() && p.queue.size.Load() == 0 && p.queue.general.Load() == 0 {
-		return nil, p.refusal()
+		return nil, p.snap.Load().refusal(q)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -89,12 +89,11 @@ func (p *Pool) enter(q *Request, until time.Time) (w *waiter, err error) {
 	case p.serve(snap, w, own):
 	case size == 0 && until.IsZero():
 		s.dismiss(w)
-		return nil, snap.refusal()
+		return nil, snap.refusal(q)
 	case size == 0 || waiting <= size:
 		w.joined = true
 		s.stats.waited++
-	case own != nil && s.any.head == nil && p.serveOther(snap, w):
-		// better another backend than none
+	case own != nil && s.any.head == nil && p.serveAway(snap, w):
 	default:
 		s.dismiss(w)
 		s.stats.refused++
@@ -130,7 +129,7 @@ func (p *Pool) waitedTooLong(w *waiter) error {
 	if w.own != nil {
 		return fmt.Errorf("%w %s for backend %q of the session: %w", ErrWaitedTooLong, waited, w.own.id, ErrAllFull)
 	}
-	return fmt.Errorf("%w %s for a backend: %w", ErrWaitedTooLong, waited, p.refusal())
+	return fmt.Errorf("%w %s for a backend: %w", ErrWaitedTooLong, waited, p.snap.Load().refusal(w.q))
 }
 
 // serve gives w a slot if there is one, and nobody else is to get it before.
@@ -153,9 +152,22 @@ func (p *Pool) serveOther(snap *Snapshot, w *waiter) bool {
 	if m == nil {
 		return false
 	}
+	if !m.current() && p.snap.Load() != snap {
+		// as in Acquire; whoever has published the newer snapshot gives us
+		// another chance
+		m.free()
+		return false
+	}
 	m.taken()
 	p.queue.hand(w, m)
 	return true
+}
+
+// serveAway is serveOther for a request whose own backend has no room. Its
+// session stays where it is.
+func (p *Pool) serveAway(snap *Snapshot, w *waiter) bool {
+	w.q.session.away = true
+	return p.serveOther(snap, w)
 }
 
 // offer gives a slot that has become free on b to who is first in line for it.
