@@ -40,6 +40,9 @@ type Definition struct {
 	// is no queue.
 	Queue QueueLimits
 
+	// RetryBudget bounds the retries; nil means defaults.
+	RetryBudget *config.RetryBudget
+
 	// Allow limits which addresses may be added at runtime; empty allows all
 	// but link-local ones.
 	Allow []netip.Prefix

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -33,6 +34,9 @@ type Request struct {
 
 	ticket uint64        // of the queue; 0: it does not wait
 	waited time.Duration // in total
+
+	active   *atomic.Int64 // counts the request; nil: not counted
+	retrying bool          // holds a place in the retry budget
 }
 
 // Reset makes the Request as new, for another client's request.
