@@ -3,6 +3,7 @@ package loadbalance
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -31,6 +32,9 @@ func (h *Handler) definition(ctx caddy.Context, app *App) (*pool.Definition, dis
 	}
 	if h.LoadBalancing != nil {
 		def.RetryBudget = h.LoadBalancing.RetryBudget
+		if queue := h.LoadBalancing.Queue; queue != nil {
+			def.Queue = pool.QueueLimits{Size: queue.Size, Timeout: time.Duration(queue.Timeout)}
+		}
 		def.IgnoreHealthWhenAllDown = h.LoadBalancing.AllDown == config.AllDownIgnoreHealth
 	}
 	policy, err := h.policy(ctx)
@@ -119,7 +123,7 @@ func definitionJSON(h *config.Handler) ([]byte, error) {
 		lb := *h.LoadBalancing
 		lb.Retry = config.Retry{}
 		part.LoadBalancing = nil
-		if lb.PolicyRaw != nil || lb.AllDown != "" || lb.RetryBudget != nil {
+		if lb.PolicyRaw != nil || lb.AllDown != "" || lb.Queue != nil || lb.RetryBudget != nil {
 			part.LoadBalancing = &lb
 		}
 	}

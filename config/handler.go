@@ -146,6 +146,11 @@ type LoadBalancing struct {
 	// Default: `fail`.
 	AllDown string `json:"all_down,omitempty"`
 
+	// Requests that find no backend with room for them wait in a queue, until
+	// a backend has. Default: no queue; such requests are answered with 503 at
+	// once.
+	Queue *Queue `json:"queue,omitempty"`
+
 	// How many requests to the pool may be retried at once. Beyond that, a
 	// request that fails is not retried; with `try_duration`, it waits until
 	// it may be. So retries cannot multiply the load of backends that fail
