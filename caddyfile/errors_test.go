@@ -56,6 +56,12 @@ var blockErrors = []struct{ block, want string }{
 	{"lb_retries -1", `lb_retries: number -1 is less than 0, at Testfile:2`},
 	{"lb_try_duration 5", `lb_try_duration: bad duration "5": time: missing unit in duration "5", at Testfile:2`},
 	{"lb_try_duration -5s", `lb_try_duration -5s is negative, at Testfile:2`},
+	{"retry_budget", `wrong argument count or unexpected line ending after 'retry_budget', at Testfile:2`},
+	{"retry_budget 20%", `retry_budget: bad number "20%", at Testfile:2`},
+	{"retry_budget 101", `retry_budget 101 is not within 0 to 100 percent, at Testfile:2`},
+	{"retry_budget 20 -1", `retry_budget: number -1 is less than 0, at Testfile:2`},
+	{"retry_budget 20 3 4", `retry_budget: unexpected argument "4", at Testfile:2`},
+	{"retry_budget off 3", `retry_budget: unexpected argument "3", at Testfile:2`},
 	{"lb_retry_match", `wrong argument count or unexpected line ending after 'lb_retry_match', at Testfile:2`},
 	{"lb_retry_match nonsense", `lb_retry_match: getting matcher module 'nonsense': module not registered: http.matchers.nonsense, at Testfile:2`},
 	{"all_down maybe", `all_down: bad value "maybe": expecting fail or ignore_health, at Testfile:2`},
@@ -147,7 +153,6 @@ var blockErrors = []struct{ block, want string }{
 
 	{"sticky cookie", `sticky is not available in this version, at Testfile:2`},
 	{"queue 10 5s", `queue is not available in this version, at Testfile:2`},
-	{"retry_budget 20", `retry_budget is not available in this version, at Testfile:2`},
 	{"bounded_load 1.25", `bounded_load is not available in this version, at Testfile:2`},
 	{"persist off", `persist is not available in this version, at Testfile:2`},
 }

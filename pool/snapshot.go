@@ -24,6 +24,8 @@ type Snapshot struct {
 
 	// Replaced is closed when a newer snapshot has been published.
 	Replaced chan struct{}
+
+	sessions Sessions // nil: clients are not kept with their backends
 }
 
 // Tier is a set of accepting members of one priority, and their picker.
@@ -65,6 +67,7 @@ type Member struct {
 	gated   bool   // the trial is of one request at a time
 	warmth  uint8  // of fullWarmth
 	warmest uint8  // warmth of the warmest of the tier
+	drains  bool   // takes no new clients, but those that it has
 	tracker LoadTracker
 	pool    *Pool
 }

@@ -37,7 +37,7 @@ func (p *Pool) buildSnapshot(prev *Snapshot, now time.Time) *builder {
 			m.gated = m.trial != nil
 		}
 	}
-	b.Tiers = b.buildTiers(prev)
+	b.Tiers, b.sessions = b.buildTiers(prev), p.newSessions(prev)
 	return b
 }
 
@@ -64,6 +64,7 @@ func (b *builder) add(m *Member, live *Backend, spec *Spec) {
 	m.warmth, m.warmest = fullWarmth, fullWarmth
 	state := live.cond.state(b.now)
 	m.Accepting, m.Reason = state.accepts(), live.cond.reason(state)
+	m.drains = live.cond.drains(b.now)
 	if state != live.announced {
 		b.turned = append(b.turned, live)
 		live.turns(state, b.now)

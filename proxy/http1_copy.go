@@ -14,10 +14,12 @@ import (
 func (h *http1Exchange) copyBody(interval time.Duration) error {
 	c := bodyCopy{h: h, interval: interval}
 	c.wrote(true)
+	client := chunkedWriter{w: h.a.w}
+	defer client.end()
 	for {
 		piece, err := h.next(c.wait(), 0)
 		if len(piece) > 0 {
-			if _, err := h.a.w.Write(piece); err != nil {
+			if err := client.write(h.a.r, piece); err != nil {
 				return &writeError{err}
 			}
 			c.wrote(false)
