@@ -16,9 +16,10 @@ func (h *http1Exchange) copyBody(interval time.Duration) error {
 	c.wrote(true)
 	for {
 		piece, err := h.next(c.wait(), 0)
+		h.a.releaseIfRead(0, nil)
 		if len(piece) > 0 {
-			if _, err := h.a.w.Write(piece); err != nil {
-				return &writeError{err}
+			if err := h.a.sendToClient(piece, h.a.w.Write); err != nil {
+				return err
 			}
 			c.wrote(false)
 		}
@@ -76,8 +77,7 @@ func (c *bodyCopy) due() bool {
 
 func (c *bodyCopy) flush() error {
 	c.by = time.Time{}
-	if err := http.NewResponseController(c.h.a.w).Flush(); err != nil {
-		return &writeError{err}
-	}
-	return nil
+	return c.h.a.sendToClient(nil, func([]byte) (int, error) {
+		return 0, http.NewResponseController(c.h.a.w).Flush()
+	})
 }
