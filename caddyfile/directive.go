@@ -48,6 +48,7 @@ func Parse(h httpcaddyfile.Helper) (*config.Handler, error) {
 //		lb_try_duration  <duration>
 //		lb_try_interval  <interval>
 //		lb_retry_match   <matcher>
+//		retry_budget     <percent> [<min_concurrent>]|off
 //		all_down         fail|ignore_health
 //
 //		# active health checks

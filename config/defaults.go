@@ -28,7 +28,12 @@ const (
 	DefaultHealthTimeout  = 5 * time.Second
 	DefaultHealthMaxSize  = 64 << 10
 
-	DefaultTryInterval      = 250 * time.Millisecond
+	DefaultTryInterval      = 250 * time.Millisecond // at most
+	DefaultFirstTryInterval = 25 * time.Millisecond
+
+	DefaultRetryBudgetPercent = 20
+	DefaultRetryBudgetMin     = 3
+
 	DefaultStreamBufferSize = 32 << 10
 
 	DefaultWeight = 1

@@ -31,7 +31,7 @@ func (p *Pool) Acquire(q *Request) (*Member, error) {
 			m.requests.Add(1)
 			m.tellNewer()
 			return m, nil
-		case snap.accepts():
+		case snap.accepts() || q.session.away:
 			return nil, ErrAllFull
 		}
 		return nil, ErrNoBackend
@@ -54,6 +54,9 @@ func (m *Member) tellNewer() {
 }
 
 func (s *Snapshot) pick(q *Request) *Member {
+	if m := s.stick(q); m != nil {
+		return m
+	}
 	for i := range s.Tiers {
 		if m := s.Tiers[i].Picker.Pick(q); m != nil {
 			return m

@@ -16,6 +16,7 @@ type Pool struct {
 	snap    atomic.Pointer[Snapshot]
 	// observer of the definition in force; nil if it has none
 	observer atomic.Pointer[Observer]
+	budget   retryBudget
 	events   eventQueue
 	done     chan struct{}
 

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"sync/atomic"
 )
 
 // maxTriedInline is how many tried backends a Request remembers without
@@ -28,6 +29,10 @@ type Request struct {
 	triedMore  []*Backend
 	triedCount int
 	allowTried bool
+
+	active   *atomic.Int64 // counts the request; nil: not counted
+	retrying bool          // holds a place in the retry budget
+	session  session
 }
 
 // Reset makes the Request as new, for another client's request.

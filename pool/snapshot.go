@@ -23,6 +23,8 @@ type Snapshot struct {
 
 	// Replaced is closed when a newer snapshot has been published.
 	Replaced chan struct{}
+
+	sessions Sessions // nil: clients are not kept with their backends
 }
 
 // Tier is a set of accepting members of one priority, and their picker.
@@ -58,6 +60,7 @@ type Member struct {
 	Transport Transport
 
 	limit   int64 // of requests in flight; 0: none
+	drains  bool  // takes no new clients, but those that it has
 	tracker LoadTracker
 	pool    *Pool
 }
@@ -117,6 +120,7 @@ func (p *Pool) buildSnapshot(prev *Snapshot, now time.Time) (*Snapshot, survey) 
 		m.Transport, m.limit = p.transports.get(b, spec.restricted), int64(p.def.limit(spec))
 		state := b.cond.state(now)
 		m.Accepting, m.Reason = state == stateUp, b.cond.reason(state)
+		m.drains = b.cond.drains(now)
 		if m.Accepting {
 			accepting = append(accepting, m)
 		}
@@ -129,7 +133,7 @@ func (p *Pool) buildSnapshot(prev *Snapshot, now time.Time) (*Snapshot, survey) 
 			}
 		}
 	}
-	s.Tiers = p.buildTiers(prev, accepting)
+	s.Tiers, s.sessions = p.buildTiers(prev, accepting), p.newSessions(prev)
 	return s, seen
 }
 

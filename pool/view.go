@@ -4,9 +4,11 @@ import "time"
 
 // View is the state of a pool at one moment, for people and the admin API.
 type View struct {
-	Name     string
-	Revision uint64
-	Backends []BackendView
+	Name           string
+	Revision       uint64
+	Retries        uint64 // attempts after the first one of a request
+	RetriesRefused uint64 // those that the retry budget had no room for
+	Backends       []BackendView
 }
 
 // BackendView is the state of a backend at one moment.
@@ -30,7 +32,11 @@ func (p *Pool) View() View {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	v := View{Name: p.name, Revision: p.revision, Backends: make([]BackendView, len(p.specs))}
+	v := View{
+		Name: p.name, Revision: p.revision,
+		Retries: p.budget.made.Load(), RetriesRefused: p.budget.refused.Load(),
+		Backends: make([]BackendView, len(p.specs)),
+	}
 	for i := range p.specs {
 		v.Backends[i] = p.viewBackend(i, now)
 	}

@@ -25,6 +25,7 @@ type failure struct {
 	status  int          // to answer with
 	verdict pool.Verdict // whom to blame
 	sent    bool         // something of the request may have reached a backend
+	shown   bool         // the client has got something of the backend
 	match   bool         // a response that is to be retried, not an error
 }
 

@@ -26,7 +26,7 @@ func (a *attempt) copyBody(body io.Reader, interval time.Duration) error {
 		total += int64(n)
 		a.releaseIfRead(total, rerr)
 		if n > 0 {
-			if err := a.sendToClient(buf[:n], w.Write); err != nil {
+			if err := a.sendToClient(n, func() error { return w.write(buf[:n]) }); err != nil {
 				return err
 			}
 		}

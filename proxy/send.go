@@ -2,19 +2,19 @@ package proxy
 
 import "time"
 
-// sendToClient writes a piece of the response with write.
-func (a *attempt) sendToClient(p []byte, write func([]byte) (int, error)) error {
+// sendToClient does what sends n bytes of the response. It returns an error if
+// that fails, or the client has been too slow while the backend has to wait.
+func (a *attempt) sendToClient(n int, send func() error) error {
 	if a.released || a.proxy.sendPace.rate == 0 {
-		// no backend has to wait for the client
-		if _, err := write(p); err != nil {
+		if err := send(); err != nil {
 			return &writeError{err}
 		}
 		return nil
 	}
 	began := time.Now()
-	_, err := write(p)
+	err := send()
 	if err == nil {
-		err = a.taken.add(&a.proxy.sendPace, began, len(p))
+		err = a.taken.add(&a.proxy.sendPace, began, n)
 	}
 	if err != nil {
 		return &writeError{err}
