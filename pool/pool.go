@@ -18,6 +18,7 @@ type Pool struct {
 	observer atomic.Pointer[Observer]
 	budget   retryBudget
 	events   eventQueue
+	queue    waitQueue
 	done     chan struct{}
 
 	mu         sync.Mutex

@@ -62,6 +62,7 @@ type Member struct {
 	limit   int64 // of requests in flight; 0: none
 	drains  bool  // takes no new clients, but those that it has
 	tracker LoadTracker
+	settler Settler
 	pool    *Pool
 }
 
@@ -76,11 +77,32 @@ func (m *Member) reserve() bool { return m.Backend.reserve(m.limit) }
 // Release gives back the slot that was reserved by the pick. It must be called
 // exactly once for each.
 func (m *Member) Release() {
+	m.free()
+	if m.pool.queue.awaits(m.Backend) {
+		m.pool.offer(m.Backend)
+	}
+}
+
+// free is Release without a look at who waits for the slot.
+func (m *Member) free() {
 	m.inFlight.Add(-1)
-	// the load matters to the picker in use now, not to the one that picked
+	m.loadChanged()
+}
+
+// loadChanged tells the picker of the backend's changed load: the one in use
+// now, to which it matters, and not the one that picked.
+func (m *Member) loadChanged() {
 	if cur := m.member.Load(); cur != nil && cur.tracker != nil {
 		cur.tracker.LoadChanged(cur)
 	}
+}
+
+// backend returns the member's backend, nil if there is no member.
+func (m *Member) backend() *Backend {
+	if m == nil {
+		return nil
+	}
+	return m.Backend
 }
 
 // accepts reports whether any backend accepts.
@@ -169,6 +191,11 @@ func (p *Pool) buildTiers(prev *Snapshot, accepting []*Member) []Tier {
 		if tracker, ok := tier.Picker.(LoadTracker); ok {
 			for _, m := range members {
 				m.tracker = tracker
+			}
+		}
+		if settler, ok := tier.Picker.(Settler); ok {
+			for _, m := range members {
+				m.settler = settler
 			}
 		}
 		tiers = append(tiers, tier)
