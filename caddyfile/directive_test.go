@@ -123,6 +123,10 @@ func TestSubdirectives(t *testing.T) {
 		"stream_close_delay 1s":            `"stream_close_delay":1000000000`,
 		"stream_timeout -1\n verbose_logs": `"verbose_logs":true`,
 		"upgrades tls/1.2 foo":             `"upgrades":["tls/1.2","foo"]`,
+		"client_body_timeout 20s":          `"client_body_timeout":20000000000`,
+		"client_body_timeout 20s 500":      `"client_body_min_rate":500,"client_body_timeout":20000000000`,
+		"client_body_timeout off":          `"client_body_timeout":0`,
+		"send_timeout 0 0":                 `"send_min_rate":0,"send_timeout":0`,
 		"proxy_status_name edge":           `"proxy_status_name":"edge"`,
 
 		"trusted_proxies 10.0.0.0/8\n trusted_proxies ::1": `"trusted_proxies":["10.0.0.0/8","::1"]`,

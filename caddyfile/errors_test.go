@@ -50,6 +50,12 @@ var blockErrors = []struct{ block, want string }{
 	{"pool \"\"", `pool: empty argument, at Testfile:2`},
 	{"allow_backends 10.0.0.0/99", `allow_backends: "10.0.0.0/99" is not an IP range: netip.ParsePrefix("10.0.0.0/99"): prefix length out of range, at Testfile:2`},
 
+	{"client_body_timeout", `wrong argument count or unexpected line ending after 'client_body_timeout', at Testfile:2`},
+	{"client_body_timeout -1s", `client_body_timeout -1s is negative, at Testfile:2`},
+	{"client_body_timeout 1s -1", `client_body_min_rate -1 is negative, at Testfile:2`},
+	{"send_timeout 1s 5kB", `send_timeout: bad rate "5kB": expecting bytes per second, at Testfile:2`},
+	{"send_timeout 1s 5 6", `send_timeout: unexpected argument "6", at Testfile:2`},
+
 	{"lb_policy nonsense", `unknown policy "nonsense": there are test, at Testfile:2`},
 	{"lb_policy test\n lb_policy test", `lb_policy is already set (Testfile:2), at Testfile:3`},
 	{"lb_retries many", `lb_retries: bad number "many", at Testfile:2`},

@@ -79,6 +79,30 @@ type Forwarding struct {
 	// flushes only what has waited for more bytes for 20 ms.
 	FlushInterval caddy.Duration `json:"flush_interval,omitempty"`
 
+	// How long a client may take to send the next piece of its request's
+	// body, before it is answered 408. 0 is no limit. Not counted is the time
+	// in which the backend does not take what was sent. Default: that of the
+	// server, `read_idle_timeout`, which is 1m unless configured.
+	ClientBodyTimeout *caddy.Duration `json:"client_body_timeout,omitempty"`
+
+	// How many bytes per second a client is to send of its request's body, on
+	// average over the time in which it is waited for, beyond
+	// `client_body_timeout`. 0 is any. Not for bodies of unknown length once
+	// the backend has answered, nor for gRPC. Default: 240, and 0 if
+	// `client_body_timeout` is 0.
+	ClientBodyMinRate *int64 `json:"client_body_min_rate,omitempty"`
+
+	// How long a client may take to accept the next piece of the response, of
+	// up to 64 KiB, before its connection is closed. 0 is no limit. Not
+	// counted is the time in which the backend sends nothing. Default: that of
+	// the server, `write_idle_timeout`, which is 1m unless configured.
+	SendTimeout *caddy.Duration `json:"send_timeout,omitempty"`
+
+	// How many bytes per second a client is to accept, on average over the
+	// time in which it is waited for, beyond `send_timeout`. 0 is any.
+	// Default: 240, and 0 if `send_timeout` is 0.
+	SendMinRate *int64 `json:"send_min_rate,omitempty"`
+
 	// Ends upgraded connections, such as WebSockets, after this time.
 	// Default: 0, no limit.
 	StreamTimeout caddy.Duration `json:"stream_timeout,omitempty"`

@@ -249,6 +249,9 @@ func (f *Forwarding) validate() error {
 	if f.StreamBufferSize < 0 {
 		return fmt.Errorf("stream_buffer_size %d is negative", f.StreamBufferSize)
 	}
+	if err := f.validateClients(); err != nil {
+		return err
+	}
 	for _, name := range f.Upgrades {
 		if name == "" || strings.EqualFold(name, "h2c") || strings.ContainsFunc(name, notToken) {
 			return fmt.Errorf("upgrades: %q is not a protocol that can be switched to", name)

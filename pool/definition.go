@@ -44,6 +44,10 @@ type Definition struct {
 	// MaxRequests is the limit of backends that set none; 0 is no limit.
 	MaxRequests int
 
+	// Queue limits how many requests may wait for a slot, and how long. Zero
+	// is no queue.
+	Queue QueueLimits
+
 	// RetryBudget bounds the retries; nil means defaults.
 	RetryBudget *config.RetryBudget
 

@@ -19,6 +19,7 @@ type Pool struct {
 	observer atomic.Pointer[Observer]
 	budget   retryBudget
 	events   eventQueue
+	queue    waitQueue
 	done     chan struct{}
 
 	mu         sync.Mutex

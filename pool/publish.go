@@ -35,6 +35,7 @@ func (p *Pool) publish(now time.Time) {
 		}
 	}
 	close(prev.Replaced)
+	p.rouse()
 	p.announce(built.turned, now)
 	p.scheduleNext(built.next, now)
 }

@@ -69,6 +69,7 @@ type Member struct {
 	warmest uint8  // warmth of the warmest of the tier
 	drains  bool   // takes no new clients, but those that it has
 	tracker LoadTracker
+	settler Settler
 	pool    *Pool
 }
 
@@ -97,14 +98,35 @@ func (m *Member) reserve() bool {
 // Release gives back the slot that was reserved by the pick. It must be called
 // exactly once for each.
 func (m *Member) Release() {
+	m.free()
+	if m.pool.queue.awaits(m.Backend) {
+		m.pool.offer(m.Backend)
+	}
+}
+
+// free is Release without a look at who waits for the slot.
+func (m *Member) free() {
 	m.inFlight.Add(-1)
 	if m.gated {
 		m.trial.leave()
 	}
-	// the load matters to the picker in use now, not to the one that picked
+	m.loadChanged()
+}
+
+// loadChanged tells the picker of the backend's changed load: the one in use
+// now, to which it matters, and not the one that picked.
+func (m *Member) loadChanged() {
 	if cur := m.member.Load(); cur != nil && cur.tracker != nil {
 		cur.tracker.LoadChanged(cur)
 	}
+}
+
+// backend returns the member's backend, nil if there is no member.
+func (m *Member) backend() *Backend {
+	if m == nil {
+		return nil
+	}
+	return m.Backend
 }
 
 // accepts reports whether any backend accepts.

@@ -153,5 +153,10 @@ func (p *Pool) buildTier(prev *Snapshot, members []*Member) Tier {
 			m.tracker = tracker
 		}
 	}
+	if settler, ok := tier.Picker.(Settler); ok {
+		for _, m := range members {
+			m.settler = settler
+		}
+	}
 	return tier
 }

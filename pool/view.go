@@ -11,6 +11,7 @@ type View struct {
 	Revision       uint64
 	Retries        uint64 // attempts after the first one of a request
 	RetriesRefused uint64 // those that the retry budget had no room for
+	Queue          QueueView
 	Backends       []BackendView
 }
 
@@ -22,6 +23,7 @@ type BackendView struct {
 	Accepting    bool
 	Reason       string // why it does not accept, or not as others do; or ""
 	InFlight     int64
+	Queued       int64 // requests that wait for this backend alone
 	Tunnels      int64
 	Requests     uint64
 	Failures     uint64
@@ -47,8 +49,11 @@ func (p *Pool) View() View {
 		Retries: p.budget.made.Load(), RetriesRefused: p.budget.refused.Load(),
 		Backends: make([]BackendView, len(p.specs)),
 	}
+	var own map[*Backend]int64
+	v.Queue, own = p.queue.view(now)
 	for i := range p.specs {
 		v.Backends[i] = p.viewBackend(i, now)
+		v.Backends[i].Queued = own[p.live[i]]
 	}
 	return v
 }
@@ -62,7 +67,11 @@ func (p *Pool) ViewBackend(id string) (BackendView, uint64, bool) {
 	if !ok {
 		return BackendView{}, p.revision, false
 	}
-	return p.viewBackend(i, time.Now()), p.revision, true
+	now := time.Now()
+	v := p.viewBackend(i, now)
+	_, own := p.queue.view(now)
+	v.Queued = own[p.live[i]]
+	return v, p.revision, true
 }
 
 func (p *Pool) viewBackend(i int, now time.Time) BackendView {
