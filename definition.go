@@ -28,6 +28,7 @@ func (h *Handler) definition(ctx caddy.Context, app *App) (*pool.Definition, dis
 		if hc.Passive != nil {
 			def.MaxRequests = hc.Passive.UnhealthyRequestCount
 			def.Observer = health.NewPassive(hc.Passive)
+			def.Ejections = health.Ejections(hc.Passive)
 		}
 	}
 	if h.LoadBalancing != nil {
@@ -36,6 +37,7 @@ func (h *Handler) definition(ctx caddy.Context, app *App) (*pool.Definition, dis
 			def.Queue = pool.QueueLimits{Size: queue.Size, Timeout: time.Duration(queue.Timeout)}
 		}
 		def.IgnoreHealthWhenAllDown = h.LoadBalancing.AllDown == config.AllDownIgnoreHealth
+		def.SlowStart = time.Duration(h.LoadBalancing.SlowStart)
 	}
 	policy, err := h.policy(ctx)
 	if err != nil {
@@ -123,7 +125,7 @@ func definitionJSON(h *config.Handler) ([]byte, error) {
 		lb := *h.LoadBalancing
 		lb.Retry = config.Retry{}
 		part.LoadBalancing = nil
-		if lb.PolicyRaw != nil || lb.AllDown != "" || lb.Queue != nil || lb.RetryBudget != nil {
+		if lb.PolicyRaw != nil || lb.AllDown != "" || lb.Queue != nil || lb.RetryBudget != nil || lb.SlowStart != 0 {
 			part.LoadBalancing = &lb
 		}
 	}

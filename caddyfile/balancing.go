@@ -18,6 +18,7 @@ var balancingTable = table{
 	"retry_budget":    (*parser).retryBudget,
 	"all_down":        (*parser).allDown,
 	"queue":           (*parser).queue,
+	"slow_start":      durationField(func(p *parser) *caddy.Duration { return &p.balancing().SlowStart }),
 }
 
 // policyNamespace is that of the modules which select a backend.

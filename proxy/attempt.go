@@ -24,6 +24,9 @@ type attempt struct {
 	host    string        // in place of the client's; "": that one
 	res     http.Response
 	http1   http1Exchange // the carrier, if it is that transport's
+
+	released bool // the slot on the backend
+	taken    pace // of the client, with the response
 }
 
 // newAttempt returns an attempt on m. The first one is part of the exchange:
@@ -79,7 +82,7 @@ func (x *exchange) attempt(m *pool.Member) *failure {
 func (a *attempt) end() {
 	a.endCarrier()
 	a.ended = time.Now()
-	a.m.Release()
+	a.release()
 }
 
 // endCarrier ends what goes on. Reading the client's body is ended with it, which
