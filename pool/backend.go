@@ -29,6 +29,8 @@ type Backend struct {
 	inFlight atomic.Int64
 	requests atomic.Uint64
 	latency  atomic.Int64 // ns, smoothed
+	waiting  atomic.Int64 // requests that it is up to the backend to answer
+	speed    speed
 	_        [cacheLine]byte
 	// what few requests write
 	failures atomic.Uint64

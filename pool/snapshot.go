@@ -59,6 +59,7 @@ type Member struct {
 
 	limit   int64 // of requests in flight; 0: none
 	tracker LoadTracker
+	decay   time.Duration // of the backend's peak; 0: nobody goes by it
 	pool    *Pool
 }
 
@@ -165,6 +166,11 @@ func (p *Pool) buildTiers(prev *Snapshot, accepting []*Member) []Tier {
 		if tracker, ok := tier.Picker.(LoadTracker); ok {
 			for _, m := range members {
 				m.tracker = tracker
+			}
+		}
+		if paced, ok := tier.Picker.(Paced); ok {
+			for _, m := range members {
+				m.decay = paced.Decay()
 			}
 		}
 		tiers = append(tiers, tier)

@@ -29,9 +29,10 @@ type clientBody struct {
 	started  bool                // a read of src has begun
 	finished bool                // src was read to its end
 	count    int64
-	err      error  // what is wrong with src
-	prefix   []byte // read ahead of src
-	whole    bool   // prefix is all there is
+	waited   time.Duration // for the client
+	err      error         // what is wrong with src
+	prefix   []byte        // read ahead of src
+	whole    bool          // prefix is all there is
 	trailer  http.Header
 }
 
@@ -66,9 +67,11 @@ func (b *clientBody) read(reader *attemptBody, p []byte) (int, error) {
 	if first && reader != nil {
 		reader.interim.invite()
 	}
+	began := time.Now()
 	n, err := b.src.Read(p)
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.waited += time.Since(began)
 	b.reader = nil
 	if b.ended != nil {
 		close(b.ended)
