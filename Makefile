@@ -60,6 +60,11 @@ fuzz: ## run every fuzz test for FUZZTIME (10s)
 		done; \
 	done
 
+.PHONY: fault
+fault: ## run the fault suite in its long form: build/faults.md
+	@mkdir -p build
+	cd integration/fault && $(GO) test -count=1 -timeout=20m . -fault.long -fault.report=$(CURDIR)/build/faults.md
+
 .PHONY: bench
 bench: ## measure side by side with other proxies: build/bench/report.md; for options BENCHARGS=-h
 	@cd bench && $(GO) run . -out ../build/bench $(BENCHARGS)

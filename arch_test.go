@@ -78,6 +78,14 @@ var layers = map[string]struct {
 		"",
 		"the real binary is tested from the outside, as its users see it",
 	},
+	"integration/fault": {
+		"integration/process",
+		"what happens under faults is tested from the outside too",
+	},
+	"integration/process": {
+		"",
+		"it builds and runs Caddy for tests, and is imported by tests alone",
+	},
 	"integration/wire": {
 		"",
 		"what goes over the wire is tested from the outside too",

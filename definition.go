@@ -30,6 +30,7 @@ func (h *Handler) definition(ctx caddy.Context, app *App) (*pool.Definition, dis
 		}
 	}
 	if h.LoadBalancing != nil {
+		def.RetryBudget = h.LoadBalancing.RetryBudget
 		def.IgnoreHealthWhenAllDown = h.LoadBalancing.AllDown == config.AllDownIgnoreHealth
 	}
 	policy, err := h.policy(ctx)
@@ -118,7 +119,7 @@ func definitionJSON(h *config.Handler) ([]byte, error) {
 		lb := *h.LoadBalancing
 		lb.Retry = config.Retry{}
 		part.LoadBalancing = nil
-		if lb.PolicyRaw != nil || lb.AllDown != "" {
+		if lb.PolicyRaw != nil || lb.AllDown != "" || lb.RetryBudget != nil {
 			part.LoadBalancing = &lb
 		}
 	}

@@ -23,6 +23,8 @@ type poolJSON struct {
 	InFlight  int64         `json:"in_flight"`
 	Tunnels   int64         `json:"tunnels"`
 	Queued    int64         `json:"queued"`
+	Retries   uint64        `json:"retries"`
+	Refused   uint64        `json:"retries_refused"`   // by the retry budget
 	Backends  []backendJSON `json:"backends,omitzero"` // nil: not shown
 }
 
@@ -90,7 +92,10 @@ func wireBackends(views []pool.BackendView) []backendJSON {
 
 // wirePool returns the pool, with its backends if they are wanted.
 func wirePool(v pool.View, backends bool) poolJSON {
-	p := poolJSON{Name: v.Name, Revision: v.Revision, Total: len(v.Backends)}
+	p := poolJSON{
+		Name: v.Name, Revision: v.Revision, Total: len(v.Backends),
+		Retries: v.Retries, Refused: v.RetriesRefused,
+	}
 	for i := range v.Backends {
 		b := &v.Backends[i]
 		if b.Accepting {

@@ -9,7 +9,7 @@ import (
 var unavailableTable = each(func(p *parser) error {
 	return p.d.Errf("%s is not available in this version", p.d.Val())
 }, "sticky", "queue", "slow_start", "fail_ratio", "eject_time", "max_ejected",
-	"retry_budget", "bounded_load", "persist")
+	"bounded_load", "persist")
 
 // unsupportedTable has what reverse_proxy does with responses by routes of its
 // own, which Caddy has a directive for that works with every handler.

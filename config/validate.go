@@ -47,7 +47,7 @@ func (h *Handler) RefersOnly() bool {
 	lb := h.LoadBalancing
 	return len(h.Backends) == 0 && h.DynamicRaw == nil && h.HealthChecks == nil &&
 		h.Transport == nil && h.AllowBackends == nil &&
-		(lb == nil || (lb.PolicyRaw == nil && lb.AllDown == ""))
+		(lb == nil || (lb.PolicyRaw == nil && lb.AllDown == "" && lb.RetryBudget == nil))
 }
 
 // validateBackend checks one backend; seen maps addresses and ids of those
@@ -239,6 +239,19 @@ func (lb *LoadBalancing) validate() error {
 	if lb.TryInterval < 0 {
 		return fmt.Errorf("lb_try_interval %s is negative", duration(lb.TryInterval))
 	}
+	return lb.RetryBudget.validate()
+}
+
+func (b *RetryBudget) validate() error {
+	if b == nil {
+		return nil
+	}
+	if p := b.Percent; p != nil && (*p < 0 || *p > 100) {
+		return fmt.Errorf("retry_budget %d is not within 0 to 100 percent", *p)
+	}
+	if n := b.MinConcurrent; n != nil && *n < 0 {
+		return fmt.Errorf("retry_budget: minimum %d is negative", *n)
+	}
 	return nil
 }
 
@@ -251,6 +264,9 @@ func (f *Forwarding) validate() error {
 	}
 	if f.StreamBufferSize < 0 {
 		return fmt.Errorf("stream_buffer_size %d is negative", f.StreamBufferSize)
+	}
+	if err := f.validateClients(); err != nil {
+		return err
 	}
 	for _, name := range f.Upgrades {
 		if name == "" || strings.EqualFold(name, "h2c") || strings.ContainsFunc(name, notToken) {

@@ -31,7 +31,10 @@ type Backend struct {
 	latency  atomic.Int64 // ns, smoothed
 	waiting  atomic.Int64 // requests that it is up to the backend to answer
 	speed    speed
-	_        [cacheLine]byte
+	// what every request reads: the ticket of the first one that waits for this
+	// backend alone; 0: none does
+	awaited atomic.Uint64
+	_       [cacheLine]byte
 	// what few requests write
 	failures atomic.Uint64
 	tunnels  atomic.Int64
@@ -117,6 +120,13 @@ func (b *Backend) Attachment(create func() any) any {
 		b.attachment = create()
 	}
 	return b.attachment
+}
+
+// awaitedBefore reports whether a request waits for the backend alone that came
+// before the one with the ticket.
+func (b *Backend) awaitedBefore(ticket uint64) bool {
+	first := b.awaited.Load()
+	return first != 0 && (ticket == 0 || first < ticket)
 }
 
 // reserve takes a slot if there are fewer than limit, or no limit (0).

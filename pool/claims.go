@@ -80,6 +80,8 @@ func (p *Pool) install(def *Definition) {
 	if def.Observer != nil {
 		p.observer.Store(&def.Observer)
 	}
+	p.queue.configure(def.Queue)
+	p.budget.rule.Store(newBudgetRule(def.RetryBudget))
 	p.useTransports(def.Transports)
 	p.apply(p.merge(), false, ByConfig)
 }

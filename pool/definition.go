@@ -15,6 +15,9 @@ type Definition struct {
 	// Policy makes the pickers. Required.
 	Policy Policy
 
+	// Sticky keeps clients with their backends; nil means they are not kept.
+	Sticky Sticky
+
 	// Transports makes the transports; nil means there are none.
 	Transports Transports
 
@@ -32,6 +35,13 @@ type Definition struct {
 
 	// MaxRequests is the limit of backends that set none; 0 is no limit.
 	MaxRequests int
+
+	// Queue limits how many requests may wait for a slot, and how long. Zero
+	// is no queue.
+	Queue QueueLimits
+
+	// RetryBudget bounds the retries; nil means defaults.
+	RetryBudget *config.RetryBudget
 
 	// Allow limits which addresses may be added at runtime; empty allows all
 	// but link-local ones.

@@ -16,7 +16,9 @@ type Pool struct {
 	snap    atomic.Pointer[Snapshot]
 	// observer of the definition in force; nil if it has none
 	observer atomic.Pointer[Observer]
+	budget   retryBudget
 	events   eventQueue
+	queue    waitQueue
 	done     chan struct{}
 
 	mu         sync.Mutex

@@ -33,6 +33,7 @@ func (p *Pool) publish(now time.Time) {
 		}
 	}
 	close(prev.Replaced)
+	p.rouse()
 	p.announce(seen.turned, now)
 	p.scheduleReturn(seen.next, now)
 }

@@ -23,6 +23,8 @@ type Snapshot struct {
 
 	// Replaced is closed when a newer snapshot has been published.
 	Replaced chan struct{}
+
+	sessions Sessions // nil: clients are not kept with their backends
 }
 
 // Tier is a set of accepting members of one priority, and their picker.
@@ -58,8 +60,10 @@ type Member struct {
 	Transport Transport
 
 	limit   int64 // of requests in flight; 0: none
+	drains  bool  // takes no new clients, but those that it has
 	tracker LoadTracker
 	decay   time.Duration // of the backend's peak; 0: nobody goes by it
+	settler Settler
 	pool    *Pool
 }
 
@@ -74,11 +78,32 @@ func (m *Member) reserve() bool { return m.Backend.reserve(m.limit) }
 // Release gives back the slot that was reserved by the pick. It must be called
 // exactly once for each.
 func (m *Member) Release() {
+	m.free()
+	if m.pool.queue.awaits(m.Backend) {
+		m.pool.offer(m.Backend)
+	}
+}
+
+// free is Release without a look at who waits for the slot.
+func (m *Member) free() {
 	m.inFlight.Add(-1)
-	// the load matters to the picker in use now, not to the one that picked
+	m.loadChanged()
+}
+
+// loadChanged tells the picker of the backend's changed load: the one in use
+// now, to which it matters, and not the one that picked.
+func (m *Member) loadChanged() {
 	if cur := m.member.Load(); cur != nil && cur.tracker != nil {
 		cur.tracker.LoadChanged(cur)
 	}
+}
+
+// backend returns the member's backend, nil if there is no member.
+func (m *Member) backend() *Backend {
+	if m == nil {
+		return nil
+	}
+	return m.Backend
 }
 
 // accepts reports whether any backend accepts.
@@ -118,6 +143,7 @@ func (p *Pool) buildSnapshot(prev *Snapshot, now time.Time) (*Snapshot, survey) 
 		m.Transport, m.limit = p.transports.get(b, spec.restricted), int64(p.def.limit(spec))
 		state := b.cond.state(now)
 		m.Accepting, m.Reason = state == stateUp, b.cond.reason(state)
+		m.drains = b.cond.drains(now)
 		if m.Accepting {
 			accepting = append(accepting, m)
 		}
@@ -130,7 +156,7 @@ func (p *Pool) buildSnapshot(prev *Snapshot, now time.Time) (*Snapshot, survey) 
 			}
 		}
 	}
-	s.Tiers = p.buildTiers(prev, accepting)
+	s.Tiers, s.sessions = p.buildTiers(prev, accepting), p.newSessions(prev)
 	return s, seen
 }
 
@@ -171,6 +197,11 @@ func (p *Pool) buildTiers(prev *Snapshot, accepting []*Member) []Tier {
 		if paced, ok := tier.Picker.(Paced); ok {
 			for _, m := range members {
 				m.decay = paced.Decay()
+			}
+		}
+		if settler, ok := tier.Picker.(Settler); ok {
+			for _, m := range members {
+				m.settler = settler
 			}
 		}
 		tiers = append(tiers, tier)

@@ -4,9 +4,12 @@ import "time"
 
 // View is the state of a pool at one moment, for people and the admin API.
 type View struct {
-	Name     string
-	Revision uint64
-	Backends []BackendView
+	Name           string
+	Revision       uint64
+	Retries        uint64 // attempts after the first one of a request
+	RetriesRefused uint64 // those that the retry budget had no room for
+	Queue          QueueView
+	Backends       []BackendView
 }
 
 // BackendView is the state of a backend at one moment.
@@ -16,6 +19,7 @@ type BackendView struct {
 	Accepting    bool
 	Reason       string // why it does not accept, or ""
 	InFlight     int64
+	Queued       int64 // requests that wait for this backend alone
 	Tunnels      int64
 	Requests     uint64
 	Failures     uint64
@@ -30,9 +34,16 @@ func (p *Pool) View() View {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	v := View{Name: p.name, Revision: p.revision, Backends: make([]BackendView, len(p.specs))}
+	v := View{
+		Name: p.name, Revision: p.revision,
+		Retries: p.budget.made.Load(), RetriesRefused: p.budget.refused.Load(),
+		Backends: make([]BackendView, len(p.specs)),
+	}
+	var own map[*Backend]int64
+	v.Queue, own = p.queue.view(now)
 	for i := range p.specs {
 		v.Backends[i] = p.viewBackend(i, now)
+		v.Backends[i].Queued = own[p.live[i]]
 	}
 	return v
 }
@@ -46,7 +57,11 @@ func (p *Pool) ViewBackend(id string) (BackendView, uint64, bool) {
 	if !ok {
 		return BackendView{}, p.revision, false
 	}
-	return p.viewBackend(i, time.Now()), p.revision, true
+	now := time.Now()
+	v := p.viewBackend(i, now)
+	_, own := p.queue.view(now)
+	v.Queued = own[p.live[i]]
+	return v, p.revision, true
 }
 
 func (p *Pool) viewBackend(i int, now time.Time) BackendView {

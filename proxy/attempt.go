@@ -25,6 +25,9 @@ type attempt struct {
 	waited  time.Duration // for the client's body, before the attempt
 	res     http.Response
 	http1   http1Exchange // the carrier, if it is that transport's
+
+	released bool // the slot on the backend
+	taken    pace // of the client, with the response
 }
 
 // newAttempt returns an attempt on m. The first one is part of the exchange:
@@ -68,6 +71,7 @@ func (x *exchange) attempt(m *pool.Member) *failure {
 		err = a.carrier.cause(err)
 		a.endCarrier()
 		f := x.classify(err, a.sent(err))
+		f.shown = a.interim.shown()
 		m.Observe(pool.Outcome{Verdict: f.verdict, Latency: x.latency, ClientTime: a.clientTime(), Err: f.err})
 		return f
 	}
@@ -79,7 +83,7 @@ func (x *exchange) attempt(m *pool.Member) *failure {
 func (a *attempt) end() {
 	a.endCarrier()
 	a.ended = time.Now()
-	a.m.Release()
+	a.release()
 }
 
 // endCarrier ends what goes on. Reading the client's body is ended with it, which
@@ -98,10 +102,11 @@ func (a *attempt) answer(res *http.Response) *failure {
 	if err != nil {
 		_ = res.Body.Close()
 		a.m.Observe(pool.Outcome{Verdict: pool.Failed, Status: res.StatusCode, Latency: a.latency, ClientTime: a.clientTime(), Err: err})
-		return &failure{err: err, status: http.StatusBadGateway, verdict: pool.Failed, sent: true}
+		return &failure{err: err, status: http.StatusBadGateway, verdict: pool.Failed, sent: true, shown: a.interim.shown()}
 	}
 	a.m.Observe(pool.Outcome{Verdict: pool.Answered, Status: res.StatusCode, Latency: a.latency, ClientTime: a.clientTime()})
 	if res.StatusCode == http.StatusSwitchingProtocols {
+		a.proxy.pool.Leave(&a.query)
 		return a.tunnel(res)
 	}
 	if a.retriesResponse() {
@@ -109,6 +114,7 @@ func (a *attempt) answer(res *http.Response) *failure {
 		err = fmt.Errorf("response with status %d is to be retried", res.StatusCode)
 		return &failure{err: err, status: res.StatusCode, verdict: pool.Answered, sent: true, match: true}
 	}
+	a.proxy.pool.Leave(&a.query)
 	return a.respond(res)
 }
 
