@@ -101,6 +101,12 @@ func TestSubdirectives(t *testing.T) {
 		"health_initial down":        `"health_checks":{"initial":"down"}`,
 
 		"fail_duration 30s":                           `"health_checks":{"passive":{"fail_duration":30000000000}}`,
+		"eject_time 10s":                              `"health_checks":{"passive":{"eject_time":10000000000}}`,
+		"eject_time 10s 5m":                           `"health_checks":{"passive":{"eject_time":10000000000,"max_eject_time":300000000000}}`,
+		"fail_ratio 0.5 20":                           `"health_checks":{"passive":{"fail_ratio":0.5,"min_requests":20}}`,
+		"fail_ratio 25% 20":                           `"health_checks":{"passive":{"fail_ratio":0.25,"min_requests":20}}`,
+		"fail_ratio 0.5 20\n\t\tmax_ejected 30%":      `"health_checks":{"passive":{"fail_ratio":0.5,"max_ejected":30,"min_requests":20}}`,
+		"slow_start 30s":                              `"load_balancing":{"slow_start":30000000000}`,
 		"max_fails 3":                                 `"health_checks":{"passive":{"max_fails":3}}`,
 		"unhealthy_status 5xx 429":                    `"health_checks":{"passive":{"unhealthy_status":[5,429]}}`,
 		"unhealthy_latency 2s":                        `"health_checks":{"passive":{"unhealthy_latency":2000000000}}`,

@@ -49,6 +49,9 @@ func (s *Snapshot) refusal(q *Request) error {
 // has room there for the slot that was taken.
 func (m *Member) current() bool {
 	now := m.member.Load()
+	if now != nil && now.gated && (!m.gated || m.trial != now.trial) {
+		return false // it was not given the turn
+	}
 	return now == m || now != nil && now.Index >= 0 && (now.limit <= 0 || now.inFlight.Load() <= now.limit)
 }
 

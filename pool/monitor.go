@@ -54,4 +54,8 @@ type Outcome struct {
 	// ClientTime is the part of Latency in which the client was waited for, as
 	// it had yet to send more of the request's body.
 	ClientTime time.Duration
+
+	// Late says that the attempt was reported as Answered before: the
+	// response has failed behind its head.
+	Late bool
 }
