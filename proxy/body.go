@@ -28,6 +28,7 @@ type clientBody struct {
 	canceled bool                // that cancels the client's context
 	started  bool                // a read of src has begun
 	finished bool                // src was read to its end
+	waited   time.Duration       // for the client
 	err      error               // what is wrong with src
 	limit    paceLimit
 	got      pace   // of src
@@ -73,6 +74,7 @@ func (b *clientBody) read(reader *attemptBody, p []byte) (int, error) {
 	n, err := b.src.Read(p)
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.waited += time.Since(began)
 	b.reader = nil
 	if b.ended != nil {
 		close(b.ended)
