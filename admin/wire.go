@@ -39,6 +39,7 @@ type backendJSON struct {
 	Labels      map[string]string `json:"labels"`
 
 	Source       pool.Source `json:"source"`
+	State        string      `json:"state"`
 	Health       pool.Health `json:"health"`
 	Accepting    bool        `json:"accepting"`
 	Reason       string      `json:"reason,omitempty"`
@@ -50,7 +51,12 @@ type backendJSON struct {
 	Latency      float64     `json:"latency,omitempty"` // ms
 	LastCheck    *checkJSON  `json:"last_check,omitempty"`
 	EjectedUntil *time.Time  `json:"ejected_until,omitempty"`
-	Since        time.Time   `json:"since"`
+	Ejections    int         `json:"ejections,omitempty"` // in a row
+
+	EffectiveWeight float64    `json:"effective_weight,omitempty"` // while it starts slowly
+	SlowStartUntil  *time.Time `json:"slow_start_until,omitempty"`
+
+	Since time.Time `json:"since"`
 }
 
 // checkJSON is the result of the last probe.
@@ -65,9 +71,10 @@ func wireBackend(v pool.BackendView) backendJSON {
 	b := backendJSON{
 		ID: v.ID, Address: v.Address.String(), Weight: v.Weight, Priority: v.Priority,
 		MaxRequests: v.MaxRequests, AdminState: v.AdminState, Labels: v.Labels,
-		Source: v.Source, Health: v.Health, Accepting: v.Accepting, Reason: v.Reason,
+		Source: v.Source, State: v.State, Health: v.Health, Accepting: v.Accepting, Reason: v.Reason,
 		InFlight: v.InFlight, Tunnels: v.Tunnels, Requests: v.Requests, Failures: v.Failures,
 		Latency: milliseconds(v.Latency), Since: timestamp(v.Since),
+		Ejections: v.Ejections, EffectiveWeight: v.EffectiveWeight,
 	}
 	if b.Labels == nil {
 		b.Labels = map[string]string{}
@@ -75,11 +82,16 @@ func wireBackend(v pool.BackendView) backendJSON {
 	if check := v.LastCheck; !check.At.IsZero() {
 		b.LastCheck = &checkJSON{At: timestamp(check.At), Duration: milliseconds(check.Duration), OK: check.OK, Text: check.Text}
 	}
-	if !v.EjectedUntil.IsZero() {
-		until := timestamp(v.EjectedUntil)
-		b.EjectedUntil = &until
-	}
+	b.EjectedUntil, b.SlowStartUntil = optionalTime(v.EjectedUntil), optionalTime(v.SlowStartUntil)
 	return b
+}
+
+func optionalTime(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = timestamp(t)
+	return &t
 }
 
 func wireBackends(views []pool.BackendView) []backendJSON {

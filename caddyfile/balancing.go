@@ -17,6 +17,7 @@ var balancingTable = table{
 	"lb_retry_match":  (*parser).retryMatch,
 	"retry_budget":    (*parser).retryBudget,
 	"all_down":        (*parser).allDown,
+	"slow_start":      durationField(func(p *parser) *caddy.Duration { return &p.balancing().SlowStart }),
 }
 
 // policyNamespace is that of the modules which select a backend.

@@ -9,7 +9,7 @@ import (
 
 // subdirectives are those of the directive's own block.
 var subdirectives = merge(backendsTable, balancingTable, healthTable, passiveTable,
-	streamingTable, headersTable, transportTable, unavailableTable, unsupportedTable)
+	streamingTable, clientTable, headersTable, transportTable, unavailableTable, unsupportedTable)
 
 // Parse reads the directive from h, whose matcher token, if any, has been
 // taken off already. On top of [Unmarshal] it refuses a second definition of a
@@ -50,6 +50,7 @@ func Parse(h httpcaddyfile.Helper) (*config.Handler, error) {
 //		lb_retry_match   <matcher>
 //		retry_budget     <percent> [<min_concurrent>]|off
 //		all_down         fail|ignore_health
+//		slow_start       <duration>
 //
 //		# active health checks
 //		health_uri               <uri>
@@ -76,6 +77,9 @@ func Parse(h httpcaddyfile.Helper) (*config.Handler, error) {
 //		# passive health checks
 //		fail_duration            <duration>
 //		max_fails                <n>
+//		fail_ratio               <ratio> <min_requests>
+//		eject_time               <base> [<max>]
+//		max_ejected              <percent>
 //		unhealthy_status         <codes...>
 //		unhealthy_latency        <duration>
 //		unhealthy_request_count  <n>
@@ -90,6 +94,10 @@ func Parse(h httpcaddyfile.Helper) (*config.Handler, error) {
 //		upgrades            <protocols...>
 //		proxy_status_name   <name>
 //		verbose_logs
+//
+//		# slow clients
+//		client_body_timeout  <duration>|off [<min_rate>]
+//		send_timeout         <duration>|off [<min_rate>]
 //
 //		# headers and the request line
 //		trusted_proxies  [private_ranges] <ranges...>

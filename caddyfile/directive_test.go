@@ -101,6 +101,12 @@ func TestSubdirectives(t *testing.T) {
 		"health_initial down":        `"health_checks":{"initial":"down"}`,
 
 		"fail_duration 30s":                           `"health_checks":{"passive":{"fail_duration":30000000000}}`,
+		"eject_time 10s":                              `"health_checks":{"passive":{"eject_time":10000000000}}`,
+		"eject_time 10s 5m":                           `"health_checks":{"passive":{"eject_time":10000000000,"max_eject_time":300000000000}}`,
+		"fail_ratio 0.5 20":                           `"health_checks":{"passive":{"fail_ratio":0.5,"min_requests":20}}`,
+		"fail_ratio 25% 20":                           `"health_checks":{"passive":{"fail_ratio":0.25,"min_requests":20}}`,
+		"fail_ratio 0.5 20\n\t\tmax_ejected 30%":      `"health_checks":{"passive":{"fail_ratio":0.5,"max_ejected":30,"min_requests":20}}`,
+		"slow_start 30s":                              `"load_balancing":{"slow_start":30000000000}`,
 		"max_fails 3":                                 `"health_checks":{"passive":{"max_fails":3}}`,
 		"unhealthy_status 5xx 429":                    `"health_checks":{"passive":{"unhealthy_status":[5,429]}}`,
 		"unhealthy_latency 2s":                        `"health_checks":{"passive":{"unhealthy_latency":2000000000}}`,
@@ -117,6 +123,10 @@ func TestSubdirectives(t *testing.T) {
 		"stream_close_delay 1s":            `"stream_close_delay":1000000000`,
 		"stream_timeout -1\n verbose_logs": `"verbose_logs":true`,
 		"upgrades tls/1.2 foo":             `"upgrades":["tls/1.2","foo"]`,
+		"client_body_timeout 20s":          `"client_body_timeout":20000000000`,
+		"client_body_timeout 20s 500":      `"client_body_min_rate":500,"client_body_timeout":20000000000`,
+		"client_body_timeout off":          `"client_body_timeout":0`,
+		"send_timeout 0 0":                 `"send_min_rate":0,"send_timeout":0`,
 		"proxy_status_name edge":           `"proxy_status_name":"edge"`,
 
 		"trusted_proxies 10.0.0.0/8\n trusted_proxies ::1": `"trusted_proxies":["10.0.0.0/8","::1"]`,

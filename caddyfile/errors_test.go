@@ -50,6 +50,12 @@ var blockErrors = []struct{ block, want string }{
 	{"pool \"\"", `pool: empty argument, at Testfile:2`},
 	{"allow_backends 10.0.0.0/99", `allow_backends: "10.0.0.0/99" is not an IP range: netip.ParsePrefix("10.0.0.0/99"): prefix length out of range, at Testfile:2`},
 
+	{"client_body_timeout", `wrong argument count or unexpected line ending after 'client_body_timeout', at Testfile:2`},
+	{"client_body_timeout -1s", `client_body_timeout -1s is negative, at Testfile:2`},
+	{"client_body_timeout 1s -1", `client_body_min_rate -1 is negative, at Testfile:2`},
+	{"send_timeout 1s 5kB", `send_timeout: bad rate "5kB": expecting bytes per second, at Testfile:2`},
+	{"send_timeout 1s 5 6", `send_timeout: unexpected argument "6", at Testfile:2`},
+
 	{"lb_policy nonsense", `unknown policy "nonsense": there are test, at Testfile:2`},
 	{"lb_policy test\n lb_policy test", `lb_policy is already set (Testfile:2), at Testfile:3`},
 	{"lb_retries many", `lb_retries: bad number "many", at Testfile:2`},
@@ -94,6 +100,20 @@ var blockErrors = []struct{ block, want string }{
 	{"health_initial maybe", `health_initial: bad value "maybe": expecting up or down, at Testfile:2`},
 
 	{"max_fails x", `max_fails: bad number "x", at Testfile:2`},
+	{"slow_start -1s", `slow_start -1s is negative, at Testfile:2`},
+	{"slow_start", `wrong argument count or unexpected line ending after 'slow_start', at Testfile:2`},
+	{"fail_ratio 0.5", `wrong argument count or unexpected line ending after '0.5', at Testfile:2`},
+	{"fail_ratio 0 10", `fail_ratio: bad ratio "0": expecting more than 0 and up to 1, or a percentage, at Testfile:2`},
+	{"fail_ratio 101% 10", `fail_ratio: bad ratio "101%": expecting more than 0 and up to 1, or a percentage, at Testfile:2`},
+	{"fail_ratio NaN 10", `fail_ratio: bad ratio "NaN": expecting more than 0 and up to 1, or a percentage, at Testfile:2`},
+	{"fail_ratio 0.5 0", `fail_ratio: number 0 is less than 1, at Testfile:2`},
+	{"fail_ratio 0.5 2000000", `min_requests 2000000 is not within 1 to 1000000, at Testfile:2`},
+	{"eject_time 0", `eject_time: no time, at Testfile:2`},
+	{"eject_time 1m 30s", `eject_time: the most, 30s, is less than the first, 1m0s, at Testfile:2`},
+	{"eject_time -1s", `eject_time -1s is not within 0 to 8760h0m0s, at Testfile:2`},
+	{"max_ejected 0", `max_ejected: bad percentage "0": expecting 1 to 100, at Testfile:2`},
+	{"max_ejected 101%", `max_ejected: bad percentage "101%": expecting 1 to 100, at Testfile:2`},
+	{"max_ejected 50", `max_ejected needs fail_duration, fail_ratio or eject_time: without them, no backend is ejected, at Testfile:2`},
 	{"fail_duration -1s", `fail_duration -1s is negative, at Testfile:2`},
 	{"unhealthy_status 99", `unhealthy_status 99 is neither a status code nor a class of them, at Testfile:2`},
 
@@ -139,10 +159,6 @@ var blockErrors = []struct{ block, want string }{
 
 	{"sticky cookie", `sticky is not available in this version, at Testfile:2`},
 	{"queue 10 5s", `queue is not available in this version, at Testfile:2`},
-	{"slow_start 10s", `slow_start is not available in this version, at Testfile:2`},
-	{"fail_ratio 0.5 10", `fail_ratio is not available in this version, at Testfile:2`},
-	{"eject_time 10s", `eject_time is not available in this version, at Testfile:2`},
-	{"max_ejected 50", `max_ejected is not available in this version, at Testfile:2`},
 	{"bounded_load 1.25", `bounded_load is not available in this version, at Testfile:2`},
 	{"persist off", `persist is not available in this version, at Testfile:2`},
 }

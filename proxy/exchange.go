@@ -22,6 +22,8 @@ type exchange struct {
 	start time.Time
 	query pool.Request
 
+	reader *caddyhttp.IdleTimeoutReader // limits reads of the body, if known
+
 	// the outgoing request, as far as it does not depend on the backend
 	method      string
 	path        string      // path and query
