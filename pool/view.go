@@ -109,7 +109,7 @@ func (v *BackendView) addMember(m *Member, snap *Snapshot, now time.Time) {
 	case v.Accepting && m.gated && !m.trial.open():
 		v.Accepting = false // the reason is what it was
 	}
-	if until := m.cameIn.Add(m.pool.def.SlowStart); v.State == string(stateUp) && m.warmth < fullWarmth && now.Before(until) {
+	if until := m.cameIn.Add(m.pool.def.SlowStart); v.State == string(stateUp) && m.warmth < m.warmest && now.Before(until) {
 		v.SlowStartUntil = until
 		v.EffectiveWeight = float64(v.Weight) * float64(m.warmth) / float64(m.warmest)
 	}
