@@ -159,6 +159,9 @@ func TestOneRequestAtATimeOnReturn(t *testing.T) {
 		if acquire(t, p, "a:1") != nil {
 			t.Error("somebody entered a trial that is over")
 		}
+		if v, _, _ := p.ViewBackend("a:1"); !v.Accepting || v.Reason != "" {
+			t.Errorf("right after it has passed: %+v", v)
+		}
 		settle()
 		// m goes on, as a tunnel does
 		first, second := acquire(t, p, "a:1"), acquire(t, p, "a:1")

@@ -106,7 +106,7 @@ func (v *BackendView) addMember(m *Member, snap *Snapshot, now time.Time) {
 		if m.warmth < m.warmest {
 			v.Reason = fmt.Sprintf("full: the %d requests reached that max_requests allows during slow start", m.limit)
 		}
-	case v.Accepting && m.gated && !m.trial.open():
+	case v.State == string(stateProbing) && m.gated && !m.trial.open():
 		v.Accepting = false // the reason is what it was
 	}
 	if until := m.cameIn.Add(m.pool.def.SlowStart); v.State == string(stateUp) && m.warmth < m.warmest && now.Before(until) {
