@@ -105,9 +105,19 @@ func TestStreak(t *testing.T) {
 		outcomes string
 		want     int // after the last one, which is a failure
 	}{
-		{"x", 1}, {"xx", 2}, {"xxox", 1}, {"xxoox", 1},
-		{"ol", 1}, {"olol", 2}, {"ololol", 3}, // each answer breaks off
-		{"xol", 2}, {"xool", 1}, {"olool", 1}, {"olox", 1}, {"olx", 2}, {"xxlx", 4},
+		{"x", 1},
+		{"xx", 2},
+		{"xxox", 1},
+		{"xxoox", 1},
+		{"ol", 1},
+		{"olol", 2},
+		{"ololol", 3}, // each answer breaks off
+		{"xol", 2},
+		{"xool", 1},
+		{"olool", 1},
+		{"olox", 1},
+		{"olx", 2},
+		{"xxlx", 4},
 	} {
 		s.clear()
 		got := 0

@@ -70,13 +70,13 @@ func TestWayOutAndBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, rec := newEjecting(t, testRules, "a:1", "b:1")
 		eject(t, p, "a:1", Ejected)
-		for i, length := range []time.Duration{10, 20, 40, 60, 60, 60} {
+		for i, length := range []int{10, 20, 40, 60, 60, 60} {
 			settle()
 			v, _, _ := p.ViewBackend("a:1")
 			if v.Accepting || v.Ejections != min(i+1, 4) || v.State != "ejected" || accepting(p) != "[b:1]" {
 				t.Fatalf("ejected for the %d. time: %+v", i+1, v)
 			}
-			if left := time.Until(v.EjectedUntil); left != length*time.Second-100*time.Millisecond {
+			if left := time.Until(v.EjectedUntil); left != time.Duration(length)*time.Second-100*time.Millisecond {
 				t.Fatalf("ejected for the %d. time: %s left", i+1, left)
 			}
 			time.Sleep(time.Until(v.EjectedUntil))

@@ -59,8 +59,16 @@ func TestNextLevel(t *testing.T) {
 		base, most time.Duration
 		want       int
 	}{
-		{0, 10, 60, 1}, {1, 10, 60, 2}, {2, 10, 60, 3}, {3, 10, 60, 4}, {4, 10, 60, 4}, {9, 10, 60, 9},
-		{0, 10, 10, 1}, {1, 10, 10, 2}, {2, 10, 10, 2}, {maxLevel, 1, 1 << 62, maxLevel},
+		{0, 10, 60, 1},
+		{1, 10, 60, 2},
+		{2, 10, 60, 3},
+		{3, 10, 60, 4},
+		{4, 10, 60, 4},
+		{9, 10, 60, 9},
+		{0, 10, 10, 1},
+		{1, 10, 10, 2},
+		{2, 10, 10, 2},
+		{maxLevel, 1, 1 << 62, maxLevel},
 	} {
 		if got := nextLevel(test.level, test.base, test.most); got != test.want {
 			t.Errorf("%d with %d to %d: %d, want %d", test.level, test.base, test.most, got, test.want)

@@ -99,7 +99,7 @@ func TestEveryWayBackIsSlow(t *testing.T) {
 			settle()
 			p.SetHealth(p.find("a:1"), Up, "")
 		},
-		"added by the config": func(t *testing.T, p *Pool) {
+		"added by the config": func(_ *testing.T, p *Pool) {
 			with := p.def
 			less := *with
 			less.Backends = less.Backends[1:]
