@@ -32,6 +32,9 @@ func (h *Handler) definition(ctx caddy.Context, app *App) (*pool.Definition, dis
 	if h.LoadBalancing != nil {
 		def.IgnoreHealthWhenAllDown = h.LoadBalancing.AllDown == config.AllDownIgnoreHealth
 	}
+	if def.Sticky, err = h.sticky(app); err != nil {
+		return nil, nil, err
+	}
 	policy, err := h.policy(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -118,7 +121,7 @@ func definitionJSON(h *config.Handler) ([]byte, error) {
 		lb := *h.LoadBalancing
 		lb.Retry = config.Retry{}
 		part.LoadBalancing = nil
-		if lb.PolicyRaw != nil || lb.AllDown != "" {
+		if lb.PolicyRaw != nil || lb.AllDown != "" || lb.Sticky != nil {
 			part.LoadBalancing = &lb
 		}
 	}

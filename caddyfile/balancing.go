@@ -16,6 +16,7 @@ var balancingTable = table{
 	"lb_try_interval": durationField(func(p *parser) *caddy.Duration { return &p.balancing().TryInterval }),
 	"lb_retry_match":  (*parser).retryMatch,
 	"all_down":        (*parser).allDown,
+	"sticky":          (*parser).sticky,
 }
 
 // policyNamespace is that of the modules which select a backend.

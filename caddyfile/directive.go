@@ -49,6 +49,13 @@ func Parse(h httpcaddyfile.Helper) (*config.Handler, error) {
 //		lb_try_interval  <interval>
 //		lb_retry_match   <matcher>
 //		all_down         fail|ignore_health
+//		sticky           client_ip
+//		sticky           cookie [<name> [<secret>]] {
+//			max_age    <duration>
+//			path       <path>
+//			domain     <domain>
+//			same_site  lax|strict|none
+//		}
 //
 //		# active health checks
 //		health_uri               <uri>

@@ -146,6 +146,10 @@ type LoadBalancing struct {
 	// Default: `fail`.
 	AllDown string `json:"all_down,omitempty"`
 
+	// What keeps a client with the backend that it has been with. Default:
+	// nothing.
+	Sticky *Sticky `json:"sticky,omitempty"`
+
 	Retry
 }
 

@@ -166,6 +166,7 @@ func TestRefersOnly(t *testing.T) {
 		`{"pool": "x", "allow_backends": []}`:                                   false,
 		`{"pool": "x", "load_balancing": {"all_down": "fail"}}`:                 false,
 		`{"pool": "x", "load_balancing": {"selection_policy": {}}}`:             false,
+		`{"pool": "x", "load_balancing": {"sticky": {"by": "client_ip"}}}`:      false,
 	} {
 		h := new(Handler)
 		if err := caddy.StrictUnmarshalJSON([]byte(cfg), h); err != nil {
@@ -180,7 +181,7 @@ func TestRefersOnly(t *testing.T) {
 // What does not exist yet must not look as if it did.
 func TestReservedNamesAreUnknown(t *testing.T) {
 	for _, name := range []string{
-		"sticky", "queue", "slow_start", "fail_ratio", "eject_time", "max_ejected", "retry_budget", "bounded_load", "persist",
+		"queue", "slow_start", "fail_ratio", "eject_time", "max_ejected", "retry_budget", "bounded_load", "persist",
 	} {
 		for _, place := range []string{
 			`{%s}`, `{"backends": [{%s}]}`, `{"load_balancing": {%s}}`, `{"transport": {%s}}`,

@@ -59,6 +59,7 @@ type Member struct {
 	// Transport carries requests to the backend.
 	Transport Transport
 
+	number  int   // in Members of its snapshot
 	limit   int64 // of requests in flight; 0: none
 	drains  bool  // takes no new clients, but those that it has
 	tracker LoadTracker
@@ -70,6 +71,9 @@ func (m *Member) Full() bool { return m.limit > 0 && m.inFlight.Load() >= m.limi
 
 // Pool returns the pool that the member belongs to.
 func (m *Member) Pool() *Pool { return m.pool }
+
+// Number returns the position of the member among all of its snapshot.
+func (m *Member) Number() int { return m.number }
 
 func (m *Member) reserve() bool { return m.Backend.reserve(m.limit) }
 
@@ -115,7 +119,7 @@ func (p *Pool) buildSnapshot(prev *Snapshot, now time.Time) (*Snapshot, survey) 
 	for i := range p.specs {
 		b, spec, m := p.live[i], &p.specs[i], &block[i]
 		s.Members[i] = m
-		m.Backend, m.Spec, m.pool = b, spec, p
+		m.Backend, m.Spec, m.pool, m.number = b, spec, p, i
 		m.Index, m.Weight, m.Key = -1, max(spec.Weight, 1), b.key
 		m.Transport, m.limit = p.transports.get(b, spec.restricted), int64(p.def.limit(spec))
 		state := b.cond.state(now)
