@@ -3,6 +3,7 @@ package loadbalance
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -27,10 +28,13 @@ func (h *Handler) definition(ctx caddy.Context, app *App) (*pool.Definition, dis
 		if hc.Passive != nil {
 			def.MaxRequests = hc.Passive.UnhealthyRequestCount
 			def.Observer = health.NewPassive(hc.Passive)
+			def.Ejections = health.Ejections(hc.Passive)
 		}
 	}
 	if h.LoadBalancing != nil {
+		def.RetryBudget = h.LoadBalancing.RetryBudget
 		def.IgnoreHealthWhenAllDown = h.LoadBalancing.AllDown == config.AllDownIgnoreHealth
+		def.SlowStart = time.Duration(h.LoadBalancing.SlowStart)
 	}
 	if def.Sticky, err = h.sticky(app); err != nil {
 		return nil, nil, err
@@ -121,7 +125,7 @@ func definitionJSON(h *config.Handler) ([]byte, error) {
 		lb := *h.LoadBalancing
 		lb.Retry = config.Retry{}
 		part.LoadBalancing = nil
-		if lb.PolicyRaw != nil || lb.AllDown != "" || lb.Sticky != nil {
+		if lb.PolicyRaw != nil || lb.AllDown != "" || lb.RetryBudget != nil || lb.SlowStart != 0 || lb.Sticky != nil {
 			part.LoadBalancing = &lb
 		}
 	}

@@ -23,6 +23,8 @@ type poolJSON struct {
 	InFlight  int64         `json:"in_flight"`
 	Tunnels   int64         `json:"tunnels"`
 	Queued    int64         `json:"queued"`
+	Retries   uint64        `json:"retries"`
+	Refused   uint64        `json:"retries_refused"`   // by the retry budget
 	Backends  []backendJSON `json:"backends,omitzero"` // nil: not shown
 }
 
@@ -37,6 +39,7 @@ type backendJSON struct {
 	Labels      map[string]string `json:"labels"`
 
 	Source       pool.Source `json:"source"`
+	State        string      `json:"state"`
 	Health       pool.Health `json:"health"`
 	Accepting    bool        `json:"accepting"`
 	Reason       string      `json:"reason,omitempty"`
@@ -48,7 +51,12 @@ type backendJSON struct {
 	Latency      float64     `json:"latency,omitempty"` // ms
 	LastCheck    *checkJSON  `json:"last_check,omitempty"`
 	EjectedUntil *time.Time  `json:"ejected_until,omitempty"`
-	Since        time.Time   `json:"since"`
+	Ejections    int         `json:"ejections,omitempty"` // in a row
+
+	EffectiveWeight float64    `json:"effective_weight,omitempty"` // while it starts slowly
+	SlowStartUntil  *time.Time `json:"slow_start_until,omitempty"`
+
+	Since time.Time `json:"since"`
 }
 
 // checkJSON is the result of the last probe.
@@ -63,9 +71,10 @@ func wireBackend(v pool.BackendView) backendJSON {
 	b := backendJSON{
 		ID: v.ID, Address: v.Address.String(), Weight: v.Weight, Priority: v.Priority,
 		MaxRequests: v.MaxRequests, AdminState: v.AdminState, Labels: v.Labels,
-		Source: v.Source, Health: v.Health, Accepting: v.Accepting, Reason: v.Reason,
+		Source: v.Source, State: v.State, Health: v.Health, Accepting: v.Accepting, Reason: v.Reason,
 		InFlight: v.InFlight, Tunnels: v.Tunnels, Requests: v.Requests, Failures: v.Failures,
 		Latency: milliseconds(v.Latency), Since: timestamp(v.Since),
+		Ejections: v.Ejections, EffectiveWeight: v.EffectiveWeight,
 	}
 	if b.Labels == nil {
 		b.Labels = map[string]string{}
@@ -73,11 +82,16 @@ func wireBackend(v pool.BackendView) backendJSON {
 	if check := v.LastCheck; !check.At.IsZero() {
 		b.LastCheck = &checkJSON{At: timestamp(check.At), Duration: milliseconds(check.Duration), OK: check.OK, Text: check.Text}
 	}
-	if !v.EjectedUntil.IsZero() {
-		until := timestamp(v.EjectedUntil)
-		b.EjectedUntil = &until
-	}
+	b.EjectedUntil, b.SlowStartUntil = optionalTime(v.EjectedUntil), optionalTime(v.SlowStartUntil)
 	return b
+}
+
+func optionalTime(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = timestamp(t)
+	return &t
 }
 
 func wireBackends(views []pool.BackendView) []backendJSON {
@@ -90,7 +104,10 @@ func wireBackends(views []pool.BackendView) []backendJSON {
 
 // wirePool returns the pool, with its backends if they are wanted.
 func wirePool(v pool.View, backends bool) poolJSON {
-	p := poolJSON{Name: v.Name, Revision: v.Revision, Total: len(v.Backends)}
+	p := poolJSON{
+		Name: v.Name, Revision: v.Revision, Total: len(v.Backends),
+		Retries: v.Retries, Refused: v.RetriesRefused,
+	}
 	for i := range v.Backends {
 		b := &v.Backends[i]
 		if b.Accepting {

@@ -134,7 +134,7 @@ func (b *bench) site(ctx context.Context, w work) (peer.Site, error) {
 		Both:       b.cert.Both,
 		Backends:   b.backends.Addresses(w.server, cmp.Or(w.backends, 3)),
 		BackendTLS: w.backendTLS,
-		Body:       backend.Greeting,
+		Body:       backend.Body(w.path),
 		LeastConn:  w.slow,
 		Clients:    b.clients(w),
 	}

@@ -15,8 +15,10 @@ var balancingTable = table{
 	"lb_try_duration": durationField(func(p *parser) *caddy.Duration { return &p.balancing().TryDuration }),
 	"lb_try_interval": durationField(func(p *parser) *caddy.Duration { return &p.balancing().TryInterval }),
 	"lb_retry_match":  (*parser).retryMatch,
+	"retry_budget":    (*parser).retryBudget,
 	"all_down":        (*parser).allDown,
 	"sticky":          (*parser).sticky,
+	"slow_start":      durationField(func(p *parser) *caddy.Duration { return &p.balancing().SlowStart }),
 }
 
 // policyNamespace is that of the modules which select a backend.
@@ -50,4 +52,33 @@ func (p *parser) retryMatch() error {
 func (p *parser) allDown() (err error) {
 	p.balancing().AllDown, err = p.choice(config.AllDownFail, config.AllDownIgnoreHealth)
 	return err
+}
+
+// retryBudget reads a percentage, and a number of retries that are allowed in
+// any case; or `off`, which is to say that all requests may be retried at once.
+func (p *parser) retryBudget() error {
+	b := new(config.RetryBudget)
+	p.balancing().RetryBudget = b
+	all := 100
+	if p.d.NextArg() {
+		if p.d.Val() == "off" {
+			b.Percent = &all
+			return nil
+		}
+		p.d.Prev()
+	}
+	percent, err := p.number(0)
+	if err != nil {
+		return err
+	}
+	b.Percent = &percent
+	if p.d.CountRemainingArgs() == 0 {
+		return nil
+	}
+	least, err := p.number(0)
+	if err != nil {
+		return err
+	}
+	b.MinConcurrent = &least
+	return nil
 }

@@ -17,11 +17,23 @@ const (
 	DefaultMaxIdleConnsPerHost   = 128
 	DefaultMaxResponseHeaderSize = 1 << 20
 
+	// DefaultClientTimeout is how long a client may be waited for before its
+	// rate counts.
+	DefaultClientTimeout = time.Minute
+	// DefaultClientMinRate is how many bytes a client is to send or take in a
+	// second.
+	DefaultClientMinRate = 240
+
 	DefaultHealthInterval = 10 * time.Second
 	DefaultHealthTimeout  = 5 * time.Second
 	DefaultHealthMaxSize  = 64 << 10
 
-	DefaultTryInterval      = 250 * time.Millisecond
+	DefaultTryInterval      = 250 * time.Millisecond // at most
+	DefaultFirstTryInterval = 25 * time.Millisecond
+
+	DefaultRetryBudgetPercent = 20
+	DefaultRetryBudgetMin     = 3
+
 	DefaultStreamBufferSize = 32 << 10
 
 	DefaultWeight = 1

@@ -79,6 +79,30 @@ type Forwarding struct {
 	// flushes only what has waited for more bytes for 20 ms.
 	FlushInterval caddy.Duration `json:"flush_interval,omitempty"`
 
+	// How long a client may take to send the next piece of its request's
+	// body, before it is answered 408. 0 is no limit. Not counted is the time
+	// in which the backend does not take what was sent. Default: that of the
+	// server, `read_idle_timeout`, which is 1m unless configured.
+	ClientBodyTimeout *caddy.Duration `json:"client_body_timeout,omitempty"`
+
+	// How many bytes per second a client is to send of its request's body, on
+	// average over the time in which it is waited for, beyond
+	// `client_body_timeout`. 0 is any. Not for bodies of unknown length once
+	// the backend has answered, nor for gRPC. Default: 240, and 0 if
+	// `client_body_timeout` is 0.
+	ClientBodyMinRate *int64 `json:"client_body_min_rate,omitempty"`
+
+	// How long a client may take to accept the next piece of the response, of
+	// up to 64 KiB, before its connection is closed. 0 is no limit. Not
+	// counted is the time in which the backend sends nothing. Default: that of
+	// the server, `write_idle_timeout`, which is 1m unless configured.
+	SendTimeout *caddy.Duration `json:"send_timeout,omitempty"`
+
+	// How many bytes per second a client is to accept, on average over the
+	// time in which it is waited for, beyond `send_timeout`. 0 is any.
+	// Default: 240, and 0 if `send_timeout` is 0.
+	SendMinRate *int64 `json:"send_min_rate,omitempty"`
+
 	// Ends upgraded connections, such as WebSockets, after this time.
 	// Default: 0, no limit.
 	StreamTimeout caddy.Duration `json:"stream_timeout,omitempty"`
@@ -146,6 +170,20 @@ type LoadBalancing struct {
 	// Default: `fail`.
 	AllDown string `json:"all_down,omitempty"`
 
+	// How long a backend that comes to take requests again, or was added while
+	// the pool served, takes to get its full share of requests, and of its
+	// `max_requests`: both grow evenly from a tenth. It does not apply to the
+	// backends that a pool begins with, nor where no other backend of the tier
+	// is further. Default: 0, the full share at once.
+	SlowStart caddy.Duration `json:"slow_start,omitempty"`
+
+	// How many requests to the pool may be retried at once. Beyond that, a
+	// request that fails is not retried; with `try_duration`, it waits until
+	// it may be. So retries cannot multiply the load of backends that fail
+	// because of their load.
+	// Default: 20 % of the active requests, but at least 3.
+	RetryBudget *RetryBudget `json:"retry_budget,omitempty"`
+
 	// What keeps a client with the backend that it has been with. Default:
 	// nothing.
 	Sticky *Sticky `json:"sticky,omitempty"`
@@ -165,9 +203,11 @@ type Retry struct {
 	// Default: 0 (and no retries unless `retries` is set).
 	TryDuration caddy.Duration `json:"try_duration,omitempty"`
 
-	// How long to wait before the next attempt. Default: 250ms if
-	// `try_duration` is set, and then only when every accepting backend has
-	// been tried; otherwise 0.
+	// How long to wait before a backend is tried again, when every accepting
+	// one has been tried; also for one to accept, with `try_duration`. The
+	// waits vary by a fifth, so that requests which failed together do not
+	// come back together. Default: from 25ms on, doubled each time, to 250ms,
+	// each shortened by up to a half at random.
 	TryInterval caddy.Duration `json:"try_interval,omitempty"`
 
 	// Which requests may be sent again after their bytes have reached a
@@ -176,4 +216,19 @@ type Retry struct {
 	// against responses, which are then discarded and retried. Requests that
 	// never reached a backend (refused connections) are always retried.
 	MatchRaw RawMatcherSets `json:"retry_match,omitempty" caddy:"namespace=http.matchers"`
+}
+
+// RetryBudget bounds the retries of a pool, over all handlers that use it.
+//
+// A request is active from when it comes in until it is answered. It is being
+// retried from when that is decided, so also while it waits, until the attempt
+// is answered or has failed. The silent repetition of a request on another
+// connection, where the backend had closed an idle one, is no retry.
+type RetryBudget struct {
+	// How many of the active requests may be retried at once, in percent, 0
+	// to 100. With 100 there is no limit. Default: 20.
+	Percent *int `json:"percent,omitempty"`
+
+	// How many requests may be retried at once in any case. Default: 3.
+	MinConcurrent *int `json:"min_concurrent,omitempty"`
 }

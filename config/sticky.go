@@ -77,22 +77,23 @@ func (s *Sticky) CookieName(pool string) string {
 }
 
 func (s *Sticky) validate(policy json.RawMessage) error {
-	switch {
-	case s == nil:
+	if s == nil {
 		return nil
-	case s.By == StickyClientIP:
-		if *s != (Sticky{By: s.By}) {
-			return fmt.Errorf("sticky %s takes no options", s.By)
-		}
-		return nil
-	case s.By != StickyCookie:
-		return fmt.Errorf("sticky %q is neither %q nor %q", s.By, StickyCookie, StickyClientIP)
 	}
 	var module struct {
 		Policy string `json:"policy"`
 	}
 	if json.Unmarshal(policy, &module) == nil && module.Policy == "cookie" {
-		return fmt.Errorf("sticky cookie does not go together with the policy cookie, which sets one as well")
+		return fmt.Errorf("sticky does not go together with the policy cookie, which keeps clients as well")
+	}
+	switch {
+	case s.By == StickyCookie:
+	case s.By != StickyClientIP:
+		return fmt.Errorf("sticky %q is neither %q nor %q", s.By, StickyCookie, StickyClientIP)
+	case *s != (Sticky{By: s.By}):
+		return fmt.Errorf("sticky %s takes no options", s.By)
+	default:
+		return nil
 	}
 	switch s.SameSite {
 	case "", SameSiteLax, SameSiteStrict, SameSiteNone:

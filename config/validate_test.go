@@ -99,10 +99,13 @@ func TestInvalid(t *testing.T) {
 		passive(`"unhealthy_latency": -1`):        "unhealthy_latency -1ns",
 		passive(`"unhealthy_status": [99]`):       "unhealthy_status 99",
 
-		lb(`"all_down": "x"`):    `all_down "x"`,
-		lb(`"retries": -1`):      "lb_retries -1",
-		lb(`"try_duration": -1`): "lb_try_duration -1ns",
-		lb(`"try_interval": -1`): "lb_try_interval -1ns",
+		lb(`"all_down": "x"`):                        `all_down "x"`,
+		lb(`"retries": -1`):                          "lb_retries -1",
+		lb(`"retry_budget": {"percent": 101}`):       "retry_budget 101",
+		lb(`"retry_budget": {"percent": -1}`):        "retry_budget -1",
+		lb(`"retry_budget": {"min_concurrent": -1}`): "minimum -1",
+		lb(`"try_duration": -1`):                     "lb_try_duration -1ns",
+		lb(`"try_interval": -1`):                     "lb_try_interval -1ns",
 
 		with(`"allow_backends": ["10.0.0.0/33"]`): "allow_backends",
 		with(`"trusted_proxies": ["app"]`):        "trusted_proxies",
@@ -159,12 +162,14 @@ func TestRefersOnly(t *testing.T) {
 	for cfg, want := range map[string]bool{
 		`{"pool": "x"}`: true,
 		`{"pool": "x", "request_buffers": 1, "load_balancing": {"retries": 1}}`: true,
+		`{"pool": "x", "load_balancing": {"retry_budget": {}}}`:                 false,
 		`{"pool": "x", "backends": [{"address": "a"}]}`:                         false,
 		`{"pool": "x", "dynamic_backends": {}}`:                                 false,
 		`{"pool": "x", "health_checks": {}}`:                                    false,
 		`{"pool": "x", "transport": {}}`:                                        false,
 		`{"pool": "x", "allow_backends": []}`:                                   false,
 		`{"pool": "x", "load_balancing": {"all_down": "fail"}}`:                 false,
+		`{"pool": "x", "load_balancing": {"slow_start": 1}}`:                    false,
 		`{"pool": "x", "load_balancing": {"selection_policy": {}}}`:             false,
 		`{"pool": "x", "load_balancing": {"sticky": {"by": "client_ip"}}}`:      false,
 	} {
@@ -181,7 +186,7 @@ func TestRefersOnly(t *testing.T) {
 // What does not exist yet must not look as if it did.
 func TestReservedNamesAreUnknown(t *testing.T) {
 	for _, name := range []string{
-		"queue", "slow_start", "fail_ratio", "eject_time", "max_ejected", "retry_budget", "bounded_load", "persist",
+		"queue", "bounded_load", "persist",
 	} {
 		for _, place := range []string{
 			`{%s}`, `{"backends": [{%s}]}`, `{"load_balancing": {%s}}`, `{"transport": {%s}}`,

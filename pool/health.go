@@ -1,9 +1,6 @@
 package pool
 
-import (
-	"slices"
-	"time"
-)
+import "slices"
 
 // SetHealth records what health checks found of a backend. reason says why it
 // is down; it is shown to people. The change reaches requests within a few
@@ -17,22 +14,6 @@ func (p *Pool) SetHealth(b *Backend, h Health, reason string) {
 	flipped := b.cond.health != h
 	b.cond.health, b.cond.healthReason = h, reason
 	if flipped {
-		p.publishSoon()
-	}
-}
-
-// Eject keeps a backend out until the given time. reason is shown to people. A
-// later call replaces the earlier one; a time in the past ends the ejection.
-func (p *Pool) Eject(b *Backend, until time.Time, reason string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed || p.find(b.id) != b {
-		return
-	}
-	now := time.Now()
-	out := now.Before(b.cond.ejectedUntil) || now.Before(until)
-	b.cond.ejectedUntil, b.cond.ejectReason = until, reason
-	if out {
 		p.publishSoon()
 	}
 }

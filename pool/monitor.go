@@ -50,4 +50,8 @@ type Outcome struct {
 	Status  int           // of the response; 0 if there was none
 	Latency time.Duration // until the head of the response
 	Err     error         // why it failed
+
+	// Late says that the attempt was reported as Answered before: the
+	// response has failed behind its head.
+	Late bool
 }

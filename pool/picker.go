@@ -33,3 +33,13 @@ type LoadTracker interface {
 	// being built went to the picker before it.
 	Refresh()
 }
+
+// Settler is a Picker that wants to know which member a request was given that
+// has waited in the queue: the slot that became free is then the only choice,
+// and Pick is not asked.
+type Settler interface {
+	Picker
+
+	// Settle tells that the request goes to m.
+	Settle(q *Request, m *Member)
+}

@@ -158,7 +158,7 @@ func TestEjectionEndsByItself(t *testing.T) {
 		def := define(t, "a:1", "b:1")
 		def.Sink = rec.sink
 		p := newTestPool(t, nil, def)
-		p.Eject(p.Snapshot().Find("a:1").Backend, time.Now().Add(10*time.Second), "3 failures within 30s")
+		p.Eject(p.Snapshot().Find("a:1"), time.Now().Add(10*time.Second), "3 failures within 30s")
 		time.Sleep(time.Second)
 		v := p.View().Backends[0]
 		if v.Accepting || v.Reason != "ejected: 3 failures within 30s" || v.EjectedUntil.IsZero() {

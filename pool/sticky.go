@@ -38,11 +38,31 @@ type session struct {
 	of   Sessions // nil: clients are not kept
 	home *Backend // nil: no session
 	away bool     // home goes on serving the session, but had no room for this request
+
+	waits bool // for home to have room
 }
 
 // stick returns the backend of the request's session, with a slot on it, or nil
 // if the policy has to pick.
 func (s *Snapshot) stick(q *Request) *Member {
+	m := s.home(q)
+	if m == nil {
+		return nil
+	}
+	if !q.Take(m) {
+		q.session.away = !q.Tried(m.Backend)
+		q.session.waits = q.session.away && !m.gated && m.pool.queue.size.Load() > 0
+		return nil
+	}
+	if m.tracker != nil {
+		m.tracker.LoadChanged(m) // it was not its own pick
+	}
+	return m
+}
+
+// home returns the member that the request's session belongs to, if that goes
+// on serving it.
+func (s *Snapshot) home(q *Request) *Member {
 	q.session = session{of: s.sessions}
 	if s.sessions == nil {
 		return nil
@@ -52,16 +72,23 @@ func (s *Snapshot) stick(q *Request) *Member {
 		return nil
 	}
 	q.session.home = home
-	m := home.member.Load()
-	if m == nil || !m.keepsSessions() {
+	if m := home.member.Load(); m != nil && m.keepsSessions() {
+		return m
+	}
+	return nil
+}
+
+// own returns the member that alone is to serve a request that waits; nil: any
+// may. A request that was tried there in vain has no reason to wait for it, nor
+// does it help to wait while the member is tried by one request at a time.
+func (s *Snapshot) own(q *Request) *Member {
+	m := s.home(q)
+	if m == nil || q.Tried(m.Backend) {
 		return nil
 	}
-	if !q.Take(m) {
-		q.session.away = !q.Tried(home)
+	if m.gated {
+		q.session.away = true
 		return nil
-	}
-	if m.tracker != nil {
-		m.tracker.LoadChanged(m) // it was not its own pick
 	}
 	return m
 }

@@ -24,6 +24,9 @@ type attempt struct {
 	host    string        // in place of the client's; "": that one
 	res     http.Response
 	http1   http1Exchange // the carrier, if it is that transport's
+
+	released bool // the slot on the backend
+	taken    pace // of the client, with the response
 }
 
 // newAttempt returns an attempt on m. The first one is part of the exchange:
@@ -67,6 +70,7 @@ func (x *exchange) attempt(m *pool.Member) *failure {
 		err = a.carrier.cause(err)
 		a.endCarrier()
 		f := x.classify(err, a.sent(err))
+		f.shown = a.interim.shown()
 		m.Observe(pool.Outcome{Verdict: f.verdict, Latency: x.latency, Err: f.err})
 		return f
 	}
@@ -78,7 +82,7 @@ func (x *exchange) attempt(m *pool.Member) *failure {
 func (a *attempt) end() {
 	a.endCarrier()
 	a.ended = time.Now()
-	a.m.Release()
+	a.release()
 }
 
 // endCarrier ends what goes on. Reading the client's body is ended with it, which
@@ -97,10 +101,11 @@ func (a *attempt) answer(res *http.Response) *failure {
 	if err != nil {
 		_ = res.Body.Close()
 		a.m.Observe(pool.Outcome{Verdict: pool.Failed, Status: res.StatusCode, Latency: a.latency, Err: err})
-		return &failure{err: err, status: http.StatusBadGateway, verdict: pool.Failed, sent: true}
+		return &failure{err: err, status: http.StatusBadGateway, verdict: pool.Failed, sent: true, shown: a.interim.shown()}
 	}
 	a.m.Observe(pool.Outcome{Verdict: pool.Answered, Status: res.StatusCode, Latency: a.latency})
 	if res.StatusCode == http.StatusSwitchingProtocols {
+		a.proxy.pool.Leave(&a.query)
 		return a.tunnel(res)
 	}
 	if a.retriesResponse() {
@@ -108,6 +113,7 @@ func (a *attempt) answer(res *http.Response) *failure {
 		err = fmt.Errorf("response with status %d is to be retried", res.StatusCode)
 		return &failure{err: err, status: res.StatusCode, verdict: pool.Answered, sent: true, match: true}
 	}
+	a.proxy.pool.Leave(&a.query)
 	return a.respond(res)
 }
 

@@ -28,8 +28,11 @@ type clientBody struct {
 	canceled bool                // that cancels the client's context
 	started  bool                // a read of src has begun
 	finished bool                // src was read to its end
-	count    int64
-	err      error  // what is wrong with src
+	err      error               // what is wrong with src
+	limit    paceLimit
+	got      pace   // of src
+	endless  bool   // limit does not count: the body is one side of a conversation
+	restore  func() // at the end; may be nil
 	prefix   []byte // read ahead of src
 	whole    bool   // prefix is all there is
 	trailer  http.Header
@@ -66,6 +69,7 @@ func (b *clientBody) read(reader *attemptBody, p []byte) (int, error) {
 	if first && reader != nil {
 		reader.interim.invite()
 	}
+	began := time.Now()
 	n, err := b.src.Read(p)
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -73,7 +77,10 @@ func (b *clientBody) read(reader *attemptBody, p []byte) (int, error) {
 	if b.ended != nil {
 		close(b.ended)
 	}
-	b.count += int64(n)
+	slow := b.got.add(&b.limit, began, n)
+	if err == nil && !b.endless {
+		err = slow
+	}
 	switch {
 	case errors.Is(err, io.EOF):
 		if !b.finished {
@@ -115,9 +122,11 @@ func (b *clientBody) interrupt() {
 	if b.w == nil || b.reader == nil || !b.reader.over() {
 		return
 	}
-	b.cut = true
-	// net/http's HTTP/1 server takes any failed read for the client's leaving
-	b.canceled = b.client.ProtoMajor == 1 && b.client.Context().Err() == nil
+	// net/http's HTTP/1 server takes any failed read for the client's leaving,
+	// and says so before the read returns
+	if failed := b.client.ProtoMajor == 1 && b.client.Context().Err() != nil; !failed {
+		b.cut, b.canceled = true, b.client.ProtoMajor == 1
+	}
 	_ = http.NewResponseController(b.w).SetReadDeadline(longAgo)
 }
 
@@ -162,6 +171,9 @@ func (b *clientBody) detach() {
 	if ended != nil {
 		<-ended
 	}
+	if b.restore != nil {
+		b.restore()
+	}
 	if lingers {
 		_ = rc.SetReadDeadline(time.Now().Add(lingerTime))
 	}
@@ -174,7 +186,7 @@ func (b *clientBody) repeatable() bool {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return !b.started || b.whole || b.finished && b.count == 0 && len(b.trailer) == 0
+	return !b.started || b.whole || b.finished && b.got.bytes == 0 && len(b.trailer) == 0
 }
 
 // complete reports whether all of the body has come from the client.
@@ -188,7 +200,14 @@ func (b *clientBody) complete() bool {
 }
 
 func (b *clientBody) whollyRead() bool {
-	return b.finished || b.client.ContentLength > 0 && b.count == b.client.ContentLength
+	return b.finished || b.client.ContentLength > 0 && b.got.bytes == b.client.ContentLength
+}
+
+// setEndless says that the client may be as slow as it likes.
+func (b *clientBody) setEndless() {
+	b.mu.Lock()
+	b.endless = true
+	b.mu.Unlock()
 }
 
 // failure returns the error of reading from the client, if there was one.

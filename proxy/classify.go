@@ -25,15 +25,17 @@ type failure struct {
 	status  int          // to answer with
 	verdict pool.Verdict // whom to blame
 	sent    bool         // something of the request may have reached a backend
+	shown   bool         // the client has got something of the backend
 	match   bool         // a response that is to be retried, not an error
 }
 
 // classify says what the error of a round trip means.
 func (x *exchange) classify(err error, sent bool) *failure {
-	if x.r.Context().Err() != nil && !errors.Is(x.r.Context().Err(), context.DeadlineExceeded) {
+	cause := x.body.failure()
+	if x.r.Context().Err() != nil && !errors.Is(x.r.Context().Err(), context.DeadlineExceeded) && !isTimeout(cause) {
 		return &failure{err: err, status: statusClientGone, verdict: pool.ClientFault, sent: sent}
 	}
-	if cause := x.body.failure(); cause != nil {
+	if cause != nil {
 		f := x.clientFailure(cause)
 		f.sent = sent
 		return f
@@ -59,10 +61,11 @@ func (x *exchange) clientFailure(err error) *failure {
 		f.err, f.status = err, handler.StatusCode
 	case errors.As(err, &tooLarge):
 		f.status = http.StatusRequestEntityTooLarge
+	case isTimeout(err):
+		// net/http's HTTP/1 server takes this for the client's leaving as well
+		f.status = http.StatusRequestTimeout
 	case x.r.Context().Err() != nil:
 		f.status = statusClientGone
-	case isTimeout(err):
-		f.status = http.StatusRequestTimeout
 	case errors.As(err, &op) || errors.Is(err, io.ErrClosedPipe):
 		f.status = statusClientGone
 	}

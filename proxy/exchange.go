@@ -22,6 +22,8 @@ type exchange struct {
 	start time.Time
 	query pool.Request
 
+	reader *caddyhttp.IdleTimeoutReader // limits reads of the body, if known
+
 	// the outgoing request, as far as it does not depend on the backend
 	method      string
 	path        string      // path and query
@@ -41,6 +43,7 @@ type exchange struct {
 	first     attempt
 	attempts  int
 	retries   int
+	waits     int // for a backend that was tried before
 	backend   *pool.Member
 	network   string // of target
 	target    string // host:port of backend, or its socket
@@ -56,6 +59,8 @@ type exchange struct {
 // run tries backends until one answers or trying has to end.
 func (x *exchange) run() error {
 	x.query.Reset(x.w, x.r)
+	x.proxy.pool.Enter(&x.query)
+	defer x.proxy.pool.Leave(&x.query)
 	defer func() { x.finished = time.Now() }()
 	defer x.body.detach()
 	for {
@@ -71,6 +76,9 @@ func (x *exchange) run() error {
 			return x.giveUp()
 		}
 		x.query.MarkTried(m.Backend)
+		if x.attempts > 0 {
+			x.proxy.pool.CountRetry()
+		}
 		if x.failure = x.attempt(m); x.failure == nil {
 			return nil
 		}

@@ -14,11 +14,14 @@ import (
 func (h *http1Exchange) copyBody(interval time.Duration) error {
 	c := bodyCopy{h: h, interval: interval}
 	c.wrote(true)
+	client := chunkedWriter{w: h.a.w}
+	defer client.end()
 	for {
 		piece, err := h.next(c.wait(), 0)
+		h.a.releaseIfRead(0, nil)
 		if len(piece) > 0 {
-			if _, err := h.a.w.Write(piece); err != nil {
-				return &writeError{err}
+			if err := h.a.sendToClient(len(piece), func() error { return client.write(h.a.r, piece) }); err != nil {
+				return err
 			}
 			c.wrote(false)
 		}
@@ -76,8 +79,5 @@ func (c *bodyCopy) due() bool {
 
 func (c *bodyCopy) flush() error {
 	c.by = time.Time{}
-	if err := http.NewResponseController(c.h.a.w).Flush(); err != nil {
-		return &writeError{err}
-	}
-	return nil
+	return c.h.a.sendToClient(0, http.NewResponseController(c.h.a.w).Flush)
 }

@@ -20,6 +20,7 @@ type interimWriter struct {
 	a       *attempt
 	mu      sync.Mutex
 	stopped bool
+	passed  bool // one that is the backend's own
 	count   int
 	bytes   int
 }
@@ -29,6 +30,14 @@ func (i *interimWriter) stop() {
 	i.mu.Lock()
 	i.stopped = true
 	i.mu.Unlock()
+}
+
+// shown reports whether the client has got an interim response that said
+// something of the backend. What follows has to come from the same one.
+func (i *interimWriter) shown() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.passed
 }
 
 // write takes one interim response. 100 is not passed on: it is sent when the
@@ -51,10 +60,11 @@ func (i *interimWriter) write(status int, header textproto.MIMEHeader) error {
 	if i.stopped || status == http.StatusContinue || !i.a.r.ProtoAtLeast(1, 1) {
 		return nil
 	}
-	passed := http.Header(header).Clone()
-	i.a.stripResponseHop(passed)
-	delete(passed, "Content-Length")
-	i.send(status, passed)
+	fields := http.Header(header).Clone()
+	i.a.stripResponseHop(fields)
+	delete(fields, "Content-Length")
+	i.passed = true
+	i.send(status, fields)
 	return nil
 }
 

@@ -20,8 +20,7 @@ import (
 type retryRules struct {
 	retries  int
 	duration time.Duration
-	interval time.Duration
-	chosen   bool // interval was configured, and not chosen here
+	interval time.Duration // 0: chosen here
 	matchers caddyhttp.MatcherSets
 	response caddyhttp.MatcherSets // those of matchers that look at responses
 }
@@ -29,10 +28,7 @@ type retryRules struct {
 func newRetryRules(ctx caddy.Context, cfg config.Retry) (retryRules, error) {
 	rules := retryRules{
 		retries: cfg.Retries, duration: time.Duration(cfg.TryDuration),
-		interval: time.Duration(cfg.TryInterval), chosen: cfg.TryInterval > 0,
-	}
-	if rules.interval == 0 && rules.duration > 0 {
-		rules.interval = config.DefaultTryInterval
+		interval: time.Duration(cfg.TryInterval),
 	}
 	if len(cfg.MatchRaw) == 0 {
 		return rules, nil
@@ -83,8 +79,9 @@ func (x *exchange) untilDeadline() (left time.Duration, limited bool) {
 	return 0, false
 }
 
-// budgetLeft reports whether another attempt is allowed.
-func (x *exchange) budgetLeft() bool {
+// attemptsLeft reports whether number and time allow another attempt. One that
+// has begun is not ended when the time is over.
+func (x *exchange) attemptsLeft() bool {
 	rules := &x.proxy.retry
 	if rules.retries == 0 && rules.duration == 0 || rules.retries > 0 && x.retries >= rules.retries {
 		return false
@@ -97,22 +94,25 @@ func (x *exchange) budgetLeft() bool {
 // and if so waits until it is time for it.
 func (x *exchange) mayRetry() bool {
 	f := x.failure
-	if f.verdict == pool.ClientFault || f.verdict == pool.LocalFault || !x.budgetLeft() || !x.body.repeatable() {
+	if f.verdict == pool.ClientFault || f.verdict == pool.LocalFault || f.shown || !x.attemptsLeft() || !x.body.repeatable() {
 		return false
 	}
 	if f.sent && !f.match && !x.safeToRepeat() {
 		return false
+	}
+	waited := false
+	if !f.match { // a response was thrown away within the budget
+		var ok bool
+		if waited, ok = x.withinBudget(); !ok {
+			return false
+		}
 	}
 	if x.proxy.cfg.VerboseLogs {
 		if c := x.proxy.logger.Check(zapcore.DebugLevel, "trying another backend"); c != nil {
 			c.Write(zap.Error(f.err), zap.Int("retries", x.retries))
 		}
 	}
-	wait := x.proxy.retry.interval
-	if !x.proxy.retry.chosen && x.untriedLeft() {
-		wait = 0 // waiting spares a backend that has just failed; no other
-	}
-	return wait == 0 || x.sleep(wait, nil) == slept
+	return waited || x.backOff()
 }
 
 // safeToRepeat reports whether a request may be sent again although a backend
@@ -133,9 +133,9 @@ func (x *exchange) safeToRepeat() bool {
 
 // retriesResponse reports whether the response is to be thrown away and the
 // request to be tried again. The last response is never thrown away.
-func (x *exchange) retriesResponse() bool {
-	rules := &x.proxy.retry
-	if len(rules.response) == 0 || !x.budgetLeft() || !x.body.repeatable() || x.upgrade != "" && x.response.StatusCode < 300 {
+func (a *attempt) retriesResponse() bool {
+	x, rules := a.exchange, &a.proxy.retry
+	if len(rules.response) == 0 || !x.attemptsLeft() || !x.body.repeatable() || a.interim.shown() || x.upgrade != "" && x.response.StatusCode < 300 {
 		return false
 	}
 	for _, set := range rules.response {
@@ -145,67 +145,12 @@ func (x *exchange) retriesResponse() bool {
 			return false
 		}
 		if match {
-			return true
-		}
-	}
-	return false
-}
-
-// untriedLeft reports whether a backend that accepts was not tried yet.
-func (x *exchange) untriedLeft() bool {
-	for _, tier := range x.proxy.pool.Snapshot().Tiers {
-		for _, m := range tier.Members {
-			if !x.query.Tried(m.Backend) && !m.Full() {
+			if x.proxy.pool.AllowRetry(&x.query) {
 				return true
 			}
+			x.refusedRetry(fmt.Errorf("response has status %d", x.response.StatusCode))
+			return false
 		}
 	}
 	return false
-}
-
-// waitForBackend waits, when no backend could be acquired from snap, until it
-// makes sense to try again. It reports false if trying has to end.
-func (x *exchange) waitForBackend(snap *pool.Snapshot) bool {
-	interval := x.proxy.retry.interval
-	if interval == 0 || !x.budgetLeft() {
-		return false
-	}
-	switch x.sleep(interval, snap.Replaced) {
-	case woken:
-		return true
-	case slept:
-		x.retries++
-		return true
-	}
-	return false
-}
-
-type wakeup uint8
-
-const (
-	slept   wakeup = iota
-	woken          // by the channel
-	expired        // there is no time left, or no client
-)
-
-// sleep waits for d, at most until trying has to end, the client leaves, or
-// the channel is closed.
-func (x *exchange) sleep(d time.Duration, wake <-chan struct{}) wakeup {
-	if x.proxy.retry.duration > 0 {
-		left, _ := x.untilDeadline()
-		if left <= 0 {
-			return expired
-		}
-		d = min(d, left)
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return slept
-	case <-wake:
-		return woken
-	case <-x.r.Context().Done():
-		return expired
-	}
 }

@@ -54,6 +54,9 @@ func (a *attempt) tunnel(res *http.Response) *failure {
 	if a.proxy.cfg.StreamBufferSize > 0 {
 		t.bufferSize = a.proxy.cfg.StreamBufferSize
 	}
+	if a.connect {
+		defer a.waitForClient()() // to be silent is no fault in a tunnel
+	}
 	began := time.Now()
 	err = t.run(a.ends())
 	if c := a.proxy.logger.Check(zapcore.DebugLevel, "tunnel closed"); c != nil {

@@ -46,6 +46,14 @@ func Size(path string) int64 {
 	return int64(len(Greeting))
 }
 
+// Body is what there is at path, for one that answers by itself.
+func Body(path string) string {
+	if body, ok := files[path]; ok {
+		return string(body)
+	}
+	return Greeting
+}
+
 // content returns size bytes of numbered lines.
 func content(size int) []byte {
 	var buf bytes.Buffer

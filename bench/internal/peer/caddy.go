@@ -28,7 +28,7 @@ func Caddy(binary, name string) Proxy {
 		configure: func(dir string, s Site) ([]string, error) {
 			handler := caddyProxy(name, s)
 			if name == Respond {
-				handler = fmt.Sprintf("\trespond %q\n", s.Body)
+				handler = "\trespond \"" + s.Body + "\"\n" // which has neither quotes nor placeholders
 			}
 			file, err := writeConfig(dir, "Caddyfile", caddyfile(s, handler))
 			return []string{"run", "--config", file, "--adapter", "caddyfile"}, err
