@@ -49,7 +49,9 @@ func Parse(h httpcaddyfile.Helper) (*config.Handler, error) {
 //		lb_try_interval  <interval>
 //		lb_retry_match   <matcher>
 //		retry_budget     <percent> [<min_concurrent>]|off
+//		queue            <size> <timeout>
 //		all_down         fail|ignore_health
+//		slow_start       <duration>
 //
 //		# active health checks
 //		health_uri               <uri>
@@ -76,6 +78,9 @@ func Parse(h httpcaddyfile.Helper) (*config.Handler, error) {
 //		# passive health checks
 //		fail_duration            <duration>
 //		max_fails                <n>
+//		fail_ratio               <ratio> <min_requests>
+//		eject_time               <base> [<max>]
+//		max_ejected              <percent>
 //		unhealthy_status         <codes...>
 //		unhealthy_latency        <duration>
 //		unhealthy_request_count  <n>

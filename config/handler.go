@@ -170,6 +170,18 @@ type LoadBalancing struct {
 	// Default: `fail`.
 	AllDown string `json:"all_down,omitempty"`
 
+	// Requests that find no backend with room for them wait in a queue, until
+	// a backend has. Default: no queue; such requests are answered with 503 at
+	// once.
+	Queue *Queue `json:"queue,omitempty"`
+
+	// How long a backend that comes to take requests again, or was added while
+	// the pool served, takes to get its full share of requests, and of its
+	// `max_requests`: both grow evenly from a tenth. It does not apply to the
+	// backends that a pool begins with, nor where no other backend of the tier
+	// is further. Default: 0, the full share at once.
+	SlowStart caddy.Duration `json:"slow_start,omitempty"`
+
 	// How many requests to the pool may be retried at once. Beyond that, a
 	// request that fails is not retried; with `try_duration`, it waits until
 	// it may be. So retries cannot multiply the load of backends that fail

@@ -76,6 +76,9 @@ func (c *Checker) report(j *job, r result) {
 	if tell {
 		t.pool.SetHealth(t.backend, health, reason)
 	}
+	if r.check.OK && meansSomething(j.settings) {
+		t.pool.ProbePassed(t.backend, r.check.At)
+	}
 	if c.onProbe != nil {
 		c.onProbe(t.pool.Name(), t.backend, r.check)
 	}

@@ -1,6 +1,9 @@
 package pool
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 // ErrNoBackend is returned by Acquire when no backend accepts.
 var ErrNoBackend = errors.New("no backend accepts requests")
@@ -46,6 +49,9 @@ func (s *Snapshot) refusal(q *Request) error {
 // has room there for the slot that was taken.
 func (m *Member) current() bool {
 	now := m.member.Load()
+	if now != nil && now.gated && (!m.gated || m.trial != now.trial) {
+		return false // it was not given the turn
+	}
 	return now == m || now != nil && now.Index >= 0 && (now.limit <= 0 || now.inFlight.Load() <= now.limit)
 }
 
@@ -104,6 +110,9 @@ func (m *Member) Observe(o Outcome) {
 		m.failures.Add(1)
 	case Answered:
 		m.observeLatency(o.Latency)
+	}
+	if m.decay > 0 {
+		m.observePeak(&o, time.Now())
 	}
 	if obs := m.pool.observer.Load(); obs != nil {
 		(*obs).Observe(m, o)

@@ -31,6 +31,7 @@ func (p *Pool) Commit(owner any, def *Definition) {
 	p.claims = append(p.claims, claim{owner, def})
 	p.ended = false
 	p.install(def)
+	p.served = true
 	p.tidy()
 }
 

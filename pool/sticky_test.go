@@ -126,7 +126,7 @@ func TestSessionIsHandedOver(t *testing.T) {
 	for name, out := range map[string]func(*testing.T, *Pool){
 		"down": func(_ *testing.T, p *Pool) { p.SetHealth(p.Snapshot().Find("a:1").Backend, Down, "x") },
 		"ejected": func(_ *testing.T, p *Pool) {
-			p.Eject(p.Snapshot().Find("a:1").Backend, time.Now().Add(time.Hour), "x")
+			p.Eject(p.Snapshot().Find("a:1"), time.Now().Add(time.Hour), "x")
 		},
 		"maintenance": func(t *testing.T, p *Pool) {
 			must(t, p.Patch("a:1", Patch{AdminState: ptr(Maintenance)}, Options{}))

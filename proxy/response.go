@@ -144,7 +144,7 @@ func (a *attempt) abort(err error) {
 		level = zapcore.InfoLevel // it was not the client's wish
 	case !clientGone && a.body.failure() == nil:
 		level = zapcore.WarnLevel
-		a.m.Observe(pool.Outcome{Verdict: pool.Failed, Status: a.response.StatusCode, Latency: a.latency, Err: err})
+		a.m.Observe(pool.Outcome{Verdict: pool.Failed, Status: a.response.StatusCode, Latency: a.latency, Err: err, Late: true})
 	}
 	if c := a.proxy.logger.Check(level, "response was cut short"); c != nil {
 		c.Write(zap.String("pool", a.proxy.pool.Name()), zap.String("backend", a.m.ID()), zap.Error(err))

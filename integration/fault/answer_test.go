@@ -62,14 +62,14 @@ func (c *call) write(text string) bool {
 
 // failed notes what the client must get for the request.
 func (c *call) failed(want class) {
-	c.b.mu.Lock()
-	defer c.b.mu.Unlock()
+	c.b.state.Lock()
+	defer c.b.state.Unlock()
 	c.b.faults[c.id] = want
 }
 
 // retried notes that the client must get a good response all the same.
 func (c *call) retried() {
-	c.b.mu.Lock()
-	defer c.b.mu.Unlock()
+	c.b.state.Lock()
+	defer c.b.state.Unlock()
 	delete(c.b.faults, c.id)
 }
