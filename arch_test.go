@@ -43,11 +43,11 @@ var layers = map[string]struct {
 		"the commands talk to another process over HTTP, and have no pools of their own",
 	},
 	"proxy": {
-		"balancer pool config metrics",
+		"balancer pool config metrics shortage",
 		"forwarding knows backends only through their pool; probes and DNS must not be in a request's way",
 	},
 	"health": {
-		"balancer pool config metrics",
+		"balancer pool config metrics shortage",
 		"health is observed and reported; what follows from it is the pool's decision, and requests are the proxy's",
 	},
 	"discovery": {
@@ -77,6 +77,10 @@ var layers = map[string]struct {
 	"metrics": {
 		"",
 		"all may count, so what counts cannot know who does",
+	},
+	"shortage": {
+		"",
+		"what this machine lacks has nothing to do with what it was wanted for",
 	},
 	"integration": {
 		"",

@@ -33,6 +33,9 @@ func (h *Handler) definition(ctx caddy.Context, app *App) (*pool.Definition, dis
 	}
 	if h.LoadBalancing != nil {
 		def.RetryBudget = h.LoadBalancing.RetryBudget
+		if queue := h.LoadBalancing.Queue; queue != nil {
+			def.Queue = pool.QueueLimits{Size: queue.Size, Timeout: time.Duration(queue.Timeout)}
+		}
 		def.IgnoreHealthWhenAllDown = h.LoadBalancing.AllDown == config.AllDownIgnoreHealth
 		def.SlowStart = time.Duration(h.LoadBalancing.SlowStart)
 	}
@@ -125,7 +128,7 @@ func definitionJSON(h *config.Handler) ([]byte, error) {
 		lb := *h.LoadBalancing
 		lb.Retry = config.Retry{}
 		part.LoadBalancing = nil
-		if lb.PolicyRaw != nil || lb.AllDown != "" || lb.RetryBudget != nil || lb.SlowStart != 0 || lb.Sticky != nil {
+		if lb.PolicyRaw != nil || lb.AllDown != "" || lb.Queue != nil || lb.RetryBudget != nil || lb.SlowStart != 0 || lb.Sticky != nil {
 			part.LoadBalancing = &lb
 		}
 	}

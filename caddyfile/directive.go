@@ -49,6 +49,7 @@ func Parse(h httpcaddyfile.Helper) (*config.Handler, error) {
 //		lb_try_interval  <interval>
 //		lb_retry_match   <matcher>
 //		retry_budget     <percent> [<min_concurrent>]|off
+//		queue            <size> <timeout>
 //		all_down         fail|ignore_health
 //		slow_start       <duration>
 //		sticky           client_ip

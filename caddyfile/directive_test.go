@@ -82,6 +82,7 @@ func TestSubdirectives(t *testing.T) {
 		"lb_retries 3":                     `"load_balancing":{"retries":3}`,
 		"lb_try_duration 5s":               `"load_balancing":{"try_duration":5000000000}`,
 		"lb_try_interval 5ms":              `"load_balancing":{"try_interval":5000000}`,
+		"queue 100 5s":                     `"load_balancing":{"queue":{"size":100,"timeout":5000000000}}`,
 		"retry_budget 20":                  `"load_balancing":{"retry_budget":{"percent":20}}`,
 		"retry_budget 0 10":                `"load_balancing":{"retry_budget":{"percent":0,"min_concurrent":10}}`,
 		"retry_budget off":                 `"load_balancing":{"retry_budget":{"percent":100}}`,

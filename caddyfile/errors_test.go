@@ -68,6 +68,15 @@ var blockErrors = []struct{ block, want string }{
 	{"retry_budget 20 -1", `retry_budget: number -1 is less than 0, at Testfile:2`},
 	{"retry_budget 20 3 4", `retry_budget: unexpected argument "4", at Testfile:2`},
 	{"retry_budget off 3", `retry_budget: unexpected argument "3", at Testfile:2`},
+	{"queue", `wrong argument count or unexpected line ending after 'queue', at Testfile:2`},
+	{"queue 10", `wrong argument count or unexpected line ending after '10', at Testfile:2`},
+	{"queue 5s 10", `queue: bad number "5s", at Testfile:2`},
+	{"queue 0 5s", `queue: number 0 is less than 1, at Testfile:2`},
+	{"queue 1000001 5s", `queue: size 1000001 is not within 1 to 1000000, at Testfile:2`},
+	{"queue 10 5", `queue: bad duration "5": time: missing unit in duration "5", at Testfile:2`},
+	{"queue 10 0s", `queue: timeout 0s is not positive, at Testfile:2`},
+	{"queue 10 5s 5", `queue: unexpected argument "5", at Testfile:2`},
+	{"queue 10 5s\nqueue 20 5s", `queue is already set (Testfile:2), at Testfile:3`},
 	{"lb_retry_match", `wrong argument count or unexpected line ending after 'lb_retry_match', at Testfile:2`},
 	{"lb_retry_match nonsense", `lb_retry_match: getting matcher module 'nonsense': module not registered: http.matchers.nonsense, at Testfile:2`},
 	{"all_down maybe", `all_down: bad value "maybe": expecting fail or ignore_health, at Testfile:2`},
@@ -173,7 +182,6 @@ var blockErrors = []struct{ block, want string }{
 	{"copy_response_headers", `copy_response_headers is not supported; use the intercept directive around load_balance, at Testfile:2`},
 	{"@bad status 500", `response matcher @bad is not supported; use the intercept directive around load_balance, at Testfile:2`},
 
-	{"queue 10 5s", `queue is not available in this version, at Testfile:2`},
 	{"bounded_load 1.25", `bounded_load is not available in this version, at Testfile:2`},
 	{"persist off", `persist is not available in this version, at Testfile:2`},
 }

@@ -41,6 +41,7 @@ const (
 	MaxPriority   = 1000
 	MaxLabels     = 32
 	MaxLabelLen   = 256
+	MaxQueueSize  = 1_000_000
 )
 
 // Values of [LoadBalancing.AllDown].

@@ -47,7 +47,7 @@ func (h *Handler) RefersOnly() bool {
 	lb := h.LoadBalancing
 	return len(h.Backends) == 0 && h.DynamicRaw == nil && h.HealthChecks == nil &&
 		h.Transport == nil && h.AllowBackends == nil &&
-		(lb == nil || (lb.PolicyRaw == nil && lb.AllDown == "" && lb.RetryBudget == nil && lb.SlowStart == 0 && lb.Sticky == nil))
+		(lb == nil || (lb.PolicyRaw == nil && lb.AllDown == "" && lb.Queue == nil && lb.RetryBudget == nil && lb.SlowStart == 0 && lb.Sticky == nil))
 }
 
 // validateBackend checks one backend; seen maps addresses and ids of those
@@ -225,6 +225,9 @@ func (lb *LoadBalancing) validate() error {
 	}
 	if lb.TryInterval < 0 {
 		return fmt.Errorf("lb_try_interval %s is negative", duration(lb.TryInterval))
+	}
+	if err := lb.Queue.validate(); err != nil {
+		return err
 	}
 	return lb.RetryBudget.validate()
 }

@@ -1,6 +1,9 @@
 package pool
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 // ErrNoBackend is returned by Acquire when no backend accepts.
 var ErrNoBackend = errors.New("no backend accepts requests")
@@ -107,6 +110,9 @@ func (m *Member) Observe(o Outcome) {
 		m.failures.Add(1)
 	case Answered:
 		m.observeLatency(o.Latency)
+	}
+	if m.decay > 0 {
+		m.observePeak(&o, time.Now())
 	}
 	if obs := m.pool.observer.Load(); obs != nil {
 		(*obs).Observe(m, o)

@@ -30,6 +30,8 @@ type Backend struct {
 	inFlight atomic.Int64
 	requests atomic.Uint64
 	latency  atomic.Int64 // ns, smoothed
+	waiting  atomic.Int64 // requests that it is up to the backend to answer
+	speed    speed
 	// what every request reads: the ticket of the first one that waits for this
 	// backend alone; 0: none does
 	awaited atomic.Uint64

@@ -51,6 +51,10 @@ type Outcome struct {
 	Latency time.Duration // until the head of the response
 	Err     error         // why it failed
 
+	// ClientTime is the part of Latency in which the client was waited for, as
+	// it had yet to send more of the request's body.
+	ClientTime time.Duration
+
 	// Late says that the attempt was reported as Answered before: the
 	// response has failed behind its head.
 	Late bool

@@ -1,5 +1,7 @@
 package pool
 
+import "time"
+
 // Policy makes pickers. It is the part of a selection policy that the pool
 // knows; see the balancer package.
 type Policy interface {
@@ -18,6 +20,16 @@ type Picker interface {
 	// nil if Take refused all of them. A picker must offer every member
 	// before it gives up, in the order its policy prefers them.
 	Pick(q *Request) *Member
+}
+
+// Paced is a Picker that goes by how fast backends answer.
+type Paced interface {
+	Picker
+
+	// Decay returns the time in which what was seen of a backend is to lose
+	// all but 1/e of its weight; 0 if the picker does not go by it after all.
+	// It is asked once. See [Backend.Peak].
+	Decay() time.Duration
 }
 
 // LoadTracker is a Picker that keeps members ordered by their load.

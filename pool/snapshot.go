@@ -1,5 +1,7 @@
 package pool
 
+import "time"
+
 // Snapshot is the immutable view of a pool that requests read.
 type Snapshot struct {
 	// Pool is the pool's name.
@@ -70,6 +72,7 @@ type Member struct {
 	warmest uint8  // warmth of the warmest of the tier
 	drains  bool   // takes no new clients, but those that it has
 	tracker LoadTracker
+	decay   time.Duration // of the backend's peak; 0: nobody goes by it
 	settler Settler
 	pool    *Pool
 }

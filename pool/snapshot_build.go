@@ -153,6 +153,11 @@ func (p *Pool) buildTier(prev *Snapshot, members []*Member) Tier {
 			m.tracker = tracker
 		}
 	}
+	if paced, ok := tier.Picker.(Paced); ok {
+		for _, m := range members {
+			m.decay = paced.Decay()
+		}
+	}
 	if settler, ok := tier.Picker.(Settler); ok {
 		for _, m := range members {
 			m.settler = settler
