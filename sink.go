@@ -12,6 +12,8 @@ var messages = map[string]string{
 	pool.EventUp:          "backend up",
 	pool.EventDown:        "backend down",
 	pool.EventEjected:     "backend ejected",
+	pool.EventKept:        "backend not ejected",
+	pool.EventProbing:     "backend probing",
 	pool.EventReturned:    "backend returned",
 	pool.EventDraining:    "backend draining",
 	pool.EventMaintenance: "backend in maintenance",
@@ -37,7 +39,7 @@ func logged(e pool.Event) bool {
 func (a *App) sink(e pool.Event) {
 	level := zapcore.InfoLevel
 	switch e.Name {
-	case pool.EventDown, pool.EventEjected, pool.EventYielded:
+	case pool.EventDown, pool.EventEjected, pool.EventKept, pool.EventYielded:
 		level = zapcore.WarnLevel
 	}
 	message := messages[e.Name]

@@ -37,10 +37,11 @@ const (
 // readOnly are the fields that can only be read, with a value of the type that
 // they are shown with.
 var readOnly = map[string]any{
-	"source": "", "health": "", "accepting": false, "reason": "",
+	"source": "", "state": "", "health": "", "accepting": false, "reason": "",
 	"in_flight": json.Number(""), "tunnels": json.Number(""), "queued": json.Number(""),
 	"requests": json.Number(""), "failures": json.Number(""), "latency": json.Number(""),
-	"last_check": (*object)(nil), "ejected_until": "", "since": "",
+	"last_check": (*object)(nil), "ejected_until": "", "ejections": json.Number(""),
+	"effective_weight": json.Number(""), "slow_start_until": "", "since": "",
 }
 
 // parseBackend makes an input of a JSON value. at is where in the body it is.

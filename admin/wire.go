@@ -23,9 +23,23 @@ type poolJSON struct {
 	InFlight  int64         `json:"in_flight"`
 	Tunnels   int64         `json:"tunnels"`
 	Queued    int64         `json:"queued"`
+	Queue     *queueJSON    `json:"queue,omitempty"` // nil: there is none
 	Retries   uint64        `json:"retries"`
 	Refused   uint64        `json:"retries_refused"`   // by the retry budget
 	Backends  []backendJSON `json:"backends,omitzero"` // nil: not shown
+}
+
+// queueJSON is the queue of a pool. Times are in milliseconds.
+type queueJSON struct {
+	Size     int     `json:"size"`
+	Timeout  float64 `json:"timeout"`
+	Longest  float64 `json:"longest"`
+	Wait     float64 `json:"wait"`
+	Waited   uint64  `json:"waited"`
+	Served   uint64  `json:"served"`
+	TimedOut uint64  `json:"timed_out"`
+	Left     uint64  `json:"left"`
+	Refused  uint64  `json:"refused"`
 }
 
 // backendJSON is a backend: first what can be set, then what can only be read.
@@ -39,6 +53,7 @@ type backendJSON struct {
 	Labels      map[string]string `json:"labels"`
 
 	Source       pool.Source `json:"source"`
+	State        string      `json:"state"`
 	Health       pool.Health `json:"health"`
 	Accepting    bool        `json:"accepting"`
 	Reason       string      `json:"reason,omitempty"`
@@ -50,7 +65,12 @@ type backendJSON struct {
 	Latency      float64     `json:"latency,omitempty"` // ms
 	LastCheck    *checkJSON  `json:"last_check,omitempty"`
 	EjectedUntil *time.Time  `json:"ejected_until,omitempty"`
-	Since        time.Time   `json:"since"`
+	Ejections    int         `json:"ejections,omitempty"` // in a row
+
+	EffectiveWeight float64    `json:"effective_weight,omitempty"` // while it starts slowly
+	SlowStartUntil  *time.Time `json:"slow_start_until,omitempty"`
+
+	Since time.Time `json:"since"`
 }
 
 // checkJSON is the result of the last probe.
@@ -65,9 +85,10 @@ func wireBackend(v pool.BackendView) backendJSON {
 	b := backendJSON{
 		ID: v.ID, Address: v.Address.String(), Weight: v.Weight, Priority: v.Priority,
 		MaxRequests: v.MaxRequests, AdminState: v.AdminState, Labels: v.Labels,
-		Source: v.Source, Health: v.Health, Accepting: v.Accepting, Reason: v.Reason,
-		InFlight: v.InFlight, Tunnels: v.Tunnels, Requests: v.Requests, Failures: v.Failures,
+		Source: v.Source, State: v.State, Health: v.Health, Accepting: v.Accepting, Reason: v.Reason,
+		InFlight: v.InFlight, Tunnels: v.Tunnels, Queued: v.Queued, Requests: v.Requests, Failures: v.Failures,
 		Latency: milliseconds(v.Latency), Since: timestamp(v.Since),
+		Ejections: v.Ejections, EffectiveWeight: v.EffectiveWeight,
 	}
 	if b.Labels == nil {
 		b.Labels = map[string]string{}
@@ -75,11 +96,27 @@ func wireBackend(v pool.BackendView) backendJSON {
 	if check := v.LastCheck; !check.At.IsZero() {
 		b.LastCheck = &checkJSON{At: timestamp(check.At), Duration: milliseconds(check.Duration), OK: check.OK, Text: check.Text}
 	}
-	if !v.EjectedUntil.IsZero() {
-		until := timestamp(v.EjectedUntil)
-		b.EjectedUntil = &until
-	}
+	b.EjectedUntil, b.SlowStartUntil = optionalTime(v.EjectedUntil), optionalTime(v.SlowStartUntil)
 	return b
+}
+
+func wireQueue(v pool.QueueView) *queueJSON {
+	if v.Size == 0 {
+		return nil
+	}
+	return &queueJSON{
+		Size: v.Size, Timeout: milliseconds(v.Timeout),
+		Longest: milliseconds(v.Longest), Wait: milliseconds(v.Wait),
+		Waited: v.Waited, Served: v.Served, TimedOut: v.TimedOut, Left: v.Left, Refused: v.Refused,
+	}
+}
+
+func optionalTime(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = timestamp(t)
+	return &t
 }
 
 func wireBackends(views []pool.BackendView) []backendJSON {
@@ -104,6 +141,7 @@ func wirePool(v pool.View, backends bool) poolJSON {
 		p.InFlight += b.InFlight
 		p.Tunnels += b.Tunnels
 	}
+	p.Queued, p.Queue = v.Queue.Length, wireQueue(v.Queue)
 	if backends {
 		p.Backends = wireBackends(v.Backends)
 	}

@@ -3,6 +3,7 @@ package balancer
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -87,7 +88,11 @@ type chooser interface {
 type either struct {
 	chooser  chooser
 	fallback pool.Picker
+	decay    time.Duration // of the fallback; 0 if it has none
 }
+
+// Decay implements pool.Paced.
+func (e *either) Decay() time.Duration { return e.decay }
 
 // newPicker returns the picker that asks the chooser first. It tracks loads if
 // the fallback's picker does. The chooser is made with that of the picker
@@ -102,7 +107,10 @@ func (f *Fallback) newPicker(
 	case *trackingEither:
 		before = p.either
 	}
-	e := either{choose(before.chooser), f.fallback.NewPicker(members, before.fallback)}
+	e := either{chooser: choose(before.chooser), fallback: f.fallback.NewPicker(members, before.fallback)}
+	if paced, ok := e.fallback.(pool.Paced); ok {
+		e.decay = paced.Decay()
+	}
 	if tracker, ok := e.fallback.(pool.LoadTracker); ok {
 		return &trackingEither{e, tracker}
 	}
@@ -147,6 +155,6 @@ func (e *trackingEither) Refresh() { e.tracker.Refresh() }
 
 // Interface guards
 var (
-	_ pool.Picker      = (*either)(nil)
+	_ pool.Paced       = (*either)(nil)
 	_ pool.LoadTracker = (*trackingEither)(nil)
 )

@@ -21,6 +21,7 @@ var everyPolicy = map[string]string{
 	"random":               `{"policy": "random"}`,
 	"random_choose":        `{"policy": "random_choose", "choose": 3}`,
 	"random_choose many":   `{"policy": "random_choose", "choose": 100}`,
+	"peak_ewma":            `{"policy": "peak_ewma"}`,
 	"first":                `{"policy": "first"}`,
 	"ip_hash":              `{"policy": "ip_hash"}`,
 	"client_ip_hash":       `{"policy": "client_ip_hash"}`,
@@ -29,6 +30,7 @@ var everyPolicy = map[string]string{
 	"header":               `{"policy": "header", "field": "x-key"}`,
 	"cookie":               `{"policy": "cookie"}`,
 	"query, tracked":       `{"policy": "query", "key": "key", "fallback": {"policy": "least_conn"}}`,
+	"query, paced":         `{"policy": "query", "key": "none", "fallback": {"policy": "peak_ewma"}}`,
 	"header, absent":       `{"policy": "header", "field": "X-None", "fallback": {"policy": "least_conn"}}`,
 }
 

@@ -9,7 +9,7 @@ import (
 
 // subdirectives are those of the directive's own block.
 var subdirectives = merge(backendsTable, balancingTable, healthTable, passiveTable,
-	streamingTable, headersTable, transportTable, unavailableTable, unsupportedTable)
+	streamingTable, clientTable, headersTable, transportTable, unavailableTable, unsupportedTable)
 
 // Parse reads the directive from h, whose matcher token, if any, has been
 // taken off already. On top of [Unmarshal] it refuses a second definition of a
@@ -49,7 +49,16 @@ func Parse(h httpcaddyfile.Helper) (*config.Handler, error) {
 //		lb_try_interval  <interval>
 //		lb_retry_match   <matcher>
 //		retry_budget     <percent> [<min_concurrent>]|off
+//		queue            <size> <timeout>
 //		all_down         fail|ignore_health
+//		slow_start       <duration>
+//		sticky           client_ip
+//		sticky           cookie [<name> [<secret>]] {
+//			max_age    <duration>
+//			path       <path>
+//			domain     <domain>
+//			same_site  lax|strict|none
+//		}
 //
 //		# active health checks
 //		health_uri               <uri>
@@ -76,6 +85,9 @@ func Parse(h httpcaddyfile.Helper) (*config.Handler, error) {
 //		# passive health checks
 //		fail_duration            <duration>
 //		max_fails                <n>
+//		fail_ratio               <ratio> <min_requests>
+//		eject_time               <base> [<max>]
+//		max_ejected              <percent>
 //		unhealthy_status         <codes...>
 //		unhealthy_latency        <duration>
 //		unhealthy_request_count  <n>
@@ -90,6 +102,10 @@ func Parse(h httpcaddyfile.Helper) (*config.Handler, error) {
 //		upgrades            <protocols...>
 //		proxy_status_name   <name>
 //		verbose_logs
+//
+//		# slow clients
+//		client_body_timeout  <duration>|off [<min_rate>]
+//		send_timeout         <duration>|off [<min_rate>]
 //
 //		# headers and the request line
 //		trusted_proxies  [private_ranges] <ranges...>

@@ -113,11 +113,14 @@ func (s probeScope) check(pool probeScope, http bool) error {
 	return nil
 }
 
-// checkPassive warns of options which do nothing as long as failures are not
-// remembered. reverse_proxy takes them, so they are no error.
+// checkPassive warns of options which do nothing as long as nothing ejects a
+// backend. reverse_proxy takes them, so they are no error; the others are.
 func (p *parser) checkPassive() error {
-	if p.cfg.HealthChecks == nil || p.cfg.HealthChecks.Passive == nil || p.cfg.HealthChecks.Passive.FailDuration > 0 {
+	if p.cfg.HealthChecks == nil || p.cfg.HealthChecks.Passive.Enabled() {
 		return nil
+	}
+	if at, ok := p.seen["max_ejected"]; ok {
+		return errorAt(at, "max_ejected needs fail_duration, fail_ratio or eject_time: without them, no backend is ejected")
 	}
 	for _, name := range []string{"max_fails", "unhealthy_status", "unhealthy_latency"} {
 		if at, ok := p.seen[name]; ok {

@@ -17,6 +17,13 @@ const (
 	DefaultMaxIdleConnsPerHost   = 128
 	DefaultMaxResponseHeaderSize = 1 << 20
 
+	// DefaultClientTimeout is how long a client may be waited for before its
+	// rate counts.
+	DefaultClientTimeout = time.Minute
+	// DefaultClientMinRate is how many bytes a client is to send or take in a
+	// second.
+	DefaultClientMinRate = 240
+
 	DefaultHealthInterval = 10 * time.Second
 	DefaultHealthTimeout  = 5 * time.Second
 	DefaultHealthMaxSize  = 64 << 10
@@ -34,6 +41,7 @@ const (
 	MaxPriority   = 1000
 	MaxLabels     = 32
 	MaxLabelLen   = 256
+	MaxQueueSize  = 1_000_000
 )
 
 // Values of [LoadBalancing.AllDown].

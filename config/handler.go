@@ -79,6 +79,30 @@ type Forwarding struct {
 	// flushes only what has waited for more bytes for 20 ms.
 	FlushInterval caddy.Duration `json:"flush_interval,omitempty"`
 
+	// How long a client may take to send the next piece of its request's
+	// body, before it is answered 408. 0 is no limit. Not counted is the time
+	// in which the backend does not take what was sent. Default: that of the
+	// server, `read_idle_timeout`, which is 1m unless configured.
+	ClientBodyTimeout *caddy.Duration `json:"client_body_timeout,omitempty"`
+
+	// How many bytes per second a client is to send of its request's body, on
+	// average over the time in which it is waited for, beyond
+	// `client_body_timeout`. 0 is any. Not for bodies of unknown length once
+	// the backend has answered, nor for gRPC. Default: 240, and 0 if
+	// `client_body_timeout` is 0.
+	ClientBodyMinRate *int64 `json:"client_body_min_rate,omitempty"`
+
+	// How long a client may take to accept the next piece of the response, of
+	// up to 64 KiB, before its connection is closed. 0 is no limit. Not
+	// counted is the time in which the backend sends nothing. Default: that of
+	// the server, `write_idle_timeout`, which is 1m unless configured.
+	SendTimeout *caddy.Duration `json:"send_timeout,omitempty"`
+
+	// How many bytes per second a client is to accept, on average over the
+	// time in which it is waited for, beyond `send_timeout`. 0 is any.
+	// Default: 240, and 0 if `send_timeout` is 0.
+	SendMinRate *int64 `json:"send_min_rate,omitempty"`
+
 	// Ends upgraded connections, such as WebSockets, after this time.
 	// Default: 0, no limit.
 	StreamTimeout caddy.Duration `json:"stream_timeout,omitempty"`
@@ -146,12 +170,28 @@ type LoadBalancing struct {
 	// Default: `fail`.
 	AllDown string `json:"all_down,omitempty"`
 
+	// Requests that find no backend with room for them wait in a queue, until
+	// a backend has. Default: no queue; such requests are answered with 503 at
+	// once.
+	Queue *Queue `json:"queue,omitempty"`
+
+	// How long a backend that comes to take requests again, or was added while
+	// the pool served, takes to get its full share of requests, and of its
+	// `max_requests`: both grow evenly from a tenth. It does not apply to the
+	// backends that a pool begins with, nor where no other backend of the tier
+	// is further. Default: 0, the full share at once.
+	SlowStart caddy.Duration `json:"slow_start,omitempty"`
+
 	// How many requests to the pool may be retried at once. Beyond that, a
 	// request that fails is not retried; with `try_duration`, it waits until
 	// it may be. So retries cannot multiply the load of backends that fail
 	// because of their load.
 	// Default: 20 % of the active requests, but at least 3.
 	RetryBudget *RetryBudget `json:"retry_budget,omitempty"`
+
+	// What keeps a client with the backend that it has been with. Default:
+	// nothing.
+	Sticky *Sticky `json:"sticky,omitempty"`
 
 	Retry
 }

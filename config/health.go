@@ -87,27 +87,3 @@ type ActiveHealth struct {
 	// A regular expression (RE2) that the body of a healthy backend matches.
 	ExpectBody string `json:"expect_body,omitempty"`
 }
-
-// PassiveHealth configures passive health checks. What a client causes, such
-// as a disconnect or a malformed body, never counts.
-type PassiveHealth struct {
-	// How long a failure is remembered. Default: 0, which turns passive
-	// health checks off.
-	FailDuration caddy.Duration `json:"fail_duration,omitempty"`
-
-	// How many failures within `fail_duration` make a backend unavailable,
-	// until enough of them are forgotten. Default: 1.
-	MaxFails int `json:"max_fails,omitempty"`
-
-	// The `max_requests` of backends that do not set their own. Default: 0,
-	// no limit.
-	UnhealthyRequestCount int `json:"unhealthy_request_count,omitempty"`
-
-	// Status codes that count as failures; a number below 10 is a whole class,
-	// such as 5 for 5xx. Default: none.
-	UnhealthyStatus []int `json:"unhealthy_status,omitempty"`
-
-	// A response that takes at least this long to begin counts as a failure.
-	// Default: 0, off.
-	UnhealthyLatency caddy.Duration `json:"unhealthy_latency,omitempty"`
-}

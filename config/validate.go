@@ -47,7 +47,7 @@ func (h *Handler) RefersOnly() bool {
 	lb := h.LoadBalancing
 	return len(h.Backends) == 0 && h.DynamicRaw == nil && h.HealthChecks == nil &&
 		h.Transport == nil && h.AllowBackends == nil &&
-		(lb == nil || (lb.PolicyRaw == nil && lb.AllDown == "" && lb.RetryBudget == nil))
+		(lb == nil || (lb.PolicyRaw == nil && lb.AllDown == "" && lb.Queue == nil && lb.RetryBudget == nil && lb.SlowStart == 0 && lb.Sticky == nil))
 }
 
 // validateBackend checks one backend; seen maps addresses and ids of those
@@ -192,25 +192,6 @@ func (a *ActiveHealth) validate() error {
 	return nil
 }
 
-func (p *PassiveHealth) validate() error {
-	if p == nil {
-		return nil
-	}
-	if p.FailDuration < 0 {
-		return fmt.Errorf("fail_duration %s is negative", duration(p.FailDuration))
-	}
-	if p.MaxFails < 0 {
-		return fmt.Errorf("max_fails %d is negative", p.MaxFails)
-	}
-	if p.UnhealthyRequestCount < 0 {
-		return fmt.Errorf("unhealthy_request_count %d is negative", p.UnhealthyRequestCount)
-	}
-	if p.UnhealthyLatency < 0 {
-		return fmt.Errorf("unhealthy_latency %s is negative", duration(p.UnhealthyLatency))
-	}
-	return checkStatus("unhealthy_status", p.UnhealthyStatus)
-}
-
 // checkStatus allows status codes, and classes of them as one digit.
 func checkStatus(what string, codes []int) error {
 	for _, code := range codes {
@@ -230,6 +211,12 @@ func (lb *LoadBalancing) validate() error {
 	default:
 		return fmt.Errorf("all_down %q is neither %q nor %q", lb.AllDown, AllDownFail, AllDownIgnoreHealth)
 	}
+	if err := lb.Sticky.validate(lb.PolicyRaw); err != nil {
+		return err
+	}
+	if lb.SlowStart < 0 {
+		return fmt.Errorf("slow_start %s is negative", duration(lb.SlowStart))
+	}
 	if lb.Retries < 0 {
 		return fmt.Errorf("lb_retries %d is negative", lb.Retries)
 	}
@@ -238,6 +225,9 @@ func (lb *LoadBalancing) validate() error {
 	}
 	if lb.TryInterval < 0 {
 		return fmt.Errorf("lb_try_interval %s is negative", duration(lb.TryInterval))
+	}
+	if err := lb.Queue.validate(); err != nil {
+		return err
 	}
 	return lb.RetryBudget.validate()
 }
@@ -264,6 +254,9 @@ func (f *Forwarding) validate() error {
 	}
 	if f.StreamBufferSize < 0 {
 		return fmt.Errorf("stream_buffer_size %d is negative", f.StreamBufferSize)
+	}
+	if err := f.validateClients(); err != nil {
+		return err
 	}
 	for _, name := range f.Upgrades {
 		if name == "" || strings.EqualFold(name, "h2c") || strings.ContainsFunc(name, notToken) {

@@ -21,7 +21,7 @@ import (
 func newObserved(t testing.TB, n int, cfg config.PassiveHealth) *rig {
 	t.Helper()
 	r := newRig(t, n, config.ActiveHealth{Disabled: true}, Options{}, nil)
-	r.reload(func(def *pool.Definition) { def.Observer = NewPassive(&cfg) })
+	r.reload(func(def *pool.Definition) { def.Observer, def.Ejections = NewPassive(&cfg), Ejections(&cfg) })
 	return r
 }
 
@@ -83,7 +83,7 @@ func TestPassiveVerdicts(t *testing.T) {
 
 func TestPassiveEjectsUntilEnoughIsForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newObserved(t, 1, config.PassiveHealth{FailDuration: seconds(10), MaxFails: 3})
+		r := newObserved(t, 2, config.PassiveHealth{FailDuration: seconds(10), MaxFails: 3})
 		begin := time.Now()
 		at := func(second float64) {
 			time.Sleep(time.Duration(second*float64(time.Second)) - time.Since(begin))
@@ -120,7 +120,7 @@ func TestPassiveEjectsUntilEnoughIsForgotten(t *testing.T) {
 func TestPassiveOutlivesReload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := config.PassiveHealth{FailDuration: seconds(10), MaxFails: 4}
-		r := newObserved(t, 1, cfg)
+		r := newObserved(t, 2, cfg)
 		for range 2 {
 			r.fail("b0")
 			time.Sleep(time.Second)

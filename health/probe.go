@@ -83,3 +83,8 @@ type misconfigured struct{ rejection }
 func (m misconfigured) probe(context.Context) (string, error) { return "", m.rejection }
 
 var _ prober = misconfigured{}
+
+// meansSomething reports whether a probe that passes is a reason to end an
+// ejection: it must be a request to the backend itself. A server that fails all
+// requests still takes connections.
+func meansSomething(s *config.ActiveHealth) bool { return s.URI != "" && s.Upstream == "" }

@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-loadbalance/caddy-loadbalance/pool"
+	"github.com/caddy-loadbalance/caddy-loadbalance/shortage"
 )
 
 // result is what one probe has found.
@@ -49,6 +50,9 @@ func (c *Checker) probe(j *job) (r result) {
 	if err == nil {
 		return result{check: pool.Check{OK: true, Text: seen}}
 	}
+	if what := shortage.Of(err); what != "" {
+		shortage.Report(c.logger.Load(), what, err)
+	}
 	return result{
 		check: pool.Check{Text: describe(err, time.Duration(j.settings.Timeout))},
 		err:   err, void: isLocal(err),
@@ -71,6 +75,9 @@ func (c *Checker) report(j *job, r result) {
 	t.backend.RecordCheck(r.check)
 	if tell {
 		t.pool.SetHealth(t.backend, health, reason)
+	}
+	if r.check.OK && meansSomething(j.settings) {
+		t.pool.ProbePassed(t.backend, r.check.At)
 	}
 	if c.onProbe != nil {
 		c.onProbe(t.pool.Name(), t.backend, r.check)

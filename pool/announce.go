@@ -38,9 +38,11 @@ func eventOf(was, is state) string {
 		return EventMaintenance
 	case stateWaiting:
 		return EventWaiting
+	case stateProbing:
+		return EventProbing
 	}
 	switch was {
-	case stateEjected:
+	case stateEjected, stateProbing:
 		return EventReturned
 	case stateDraining, stateMaintenance:
 		return EventReady

@@ -7,7 +7,7 @@ import "time"
 // service.
 func (p *Pool) apply(next merged, late bool, by string) {
 	now := time.Now()
-	a := application{pool: p, late: late, by: by, now: now}
+	a := application{pool: p, late: late, cold: late || by == ByConfig && p.served, by: by, now: now}
 	live := make([]*Backend, len(next.specs))
 	kept := 0
 	changed := len(next.specs) != len(p.specs)
@@ -76,12 +76,16 @@ func (p *Pool) find(id string) *Backend {
 func (b *Backend) wish(spec *Spec, def *Definition) {
 	b.cond.admin = spec.AdminState
 	b.cond.startsDown = def.startsDown(spec, b.late)
+	if def.Ejections.Base <= 0 {
+		b.cond.ejection.trial = nil // nobody would judge it
+	}
 }
 
 // application is one call of apply.
 type application struct {
 	pool *Pool
 	late bool
+	cold bool // backends which are new are among others that serve already
 	by   string
 	now  time.Time
 }
@@ -104,7 +108,7 @@ func (a *application) backendFor(spec, was *Spec) *Backend {
 		delete(p.parked, b.identity())
 		return b
 	}
-	return newBackend(spec, a.late, a.now)
+	return newBackend(spec, a.late, a.cold, a.now)
 }
 
 // park puts a backend aside that is not wanted now.

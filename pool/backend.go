@@ -23,20 +23,28 @@ type Backend struct {
 	key     uint64    // hash of the id
 	since   time.Time // when it joined the pool
 	late    bool      // joined a pool that was already serving, at runtime
+	cold    bool      // joined a pool that was already serving, however it came
 
 	_ [cacheLine]byte
 	// what every request writes
 	inFlight atomic.Int64
 	requests atomic.Uint64
 	latency  atomic.Int64 // ns, smoothed
-	_        [cacheLine]byte
+	waiting  atomic.Int64 // requests that it is up to the backend to answer
+	speed    speed
+	// what every request reads: the ticket of the first one that waits for this
+	// backend alone; 0: none does
+	awaited atomic.Uint64
+	_       [cacheLine]byte
 	// what few requests write
 	failures atomic.Uint64
 	tunnels  atomic.Int64
 	member   atomic.Pointer[Member] // of the pool's current snapshot
 
+	ejected atomic.Bool // may be out; a hint for those who look often
+
+	attachment atomic.Value
 	mu         sync.Mutex
-	attachment any
 	lastCheck  Check
 
 	// guarded by the pool's mutex
@@ -44,6 +52,7 @@ type Backend struct {
 	carrier   carrier
 	changedAt time.Time // of the accepting state
 	announced state
+	cameIn    time.Time // when it began to take requests again; zero: always has
 }
 
 // identity is what makes a backend another one than the next.
@@ -62,10 +71,10 @@ type Check struct {
 	Text     string // what was seen: a status, or an error
 }
 
-func newBackend(spec *Spec, late bool, now time.Time) *Backend {
+func newBackend(spec *Spec, late, cold bool, now time.Time) *Backend {
 	return &Backend{
 		id: spec.ID, address: spec.Address, text: spec.Address.String(),
-		key: xxhash.Sum64String(spec.ID), since: now, late: late,
+		key: xxhash.Sum64String(spec.ID), since: now, late: late, cold: cold,
 		cond: condition{admin: Ready, health: Unknown}, changedAt: now,
 	}
 }
@@ -107,14 +116,25 @@ func (b *Backend) LastCheck() Check {
 }
 
 // Attachment returns the value that an observer keeps with the backend, made
-// by create on first use. It lives as long as the backend does.
+// by create on first use. It lives as long as the backend does. Without create
+// it returns nil if there is none.
 func (b *Backend) Attachment(create func() any) any {
+	if a := b.attachment.Load(); a != nil || create == nil {
+		return a
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.attachment == nil {
-		b.attachment = create()
+	if b.attachment.Load() == nil {
+		b.attachment.Store(create())
 	}
-	return b.attachment
+	return b.attachment.Load()
+}
+
+// awaitedBefore reports whether a request waits for the backend alone that came
+// before the one with the ticket.
+func (b *Backend) awaitedBefore(ticket uint64) bool {
+	first := b.awaited.Load()
+	return first != 0 && (ticket == 0 || first < ticket)
 }
 
 // reserve takes a slot if there are fewer than limit, or no limit (0).

@@ -102,7 +102,7 @@ func (p *Pool) wouldAccept(s *Spec, now time.Time) bool {
 	}
 	cond.admin = s.AdminState
 	cond.startsDown = p.def.startsDown(s, late)
-	return cond.state(now) == stateUp || p.def.IgnoreHealthWhenAllDown && cond.acceptingDespiteHealth()
+	return cond.state(now).accepts() || p.def.IgnoreHealthWhenAllDown && cond.acceptingDespiteHealth()
 }
 
 // allowed checks the address of a backend that comes in at runtime against

@@ -31,6 +31,7 @@ func (p *Pool) Commit(owner any, def *Definition) {
 	p.claims = append(p.claims, claim{owner, def})
 	p.ended = false
 	p.install(def)
+	p.served = true
 	p.tidy()
 }
 
@@ -80,6 +81,7 @@ func (p *Pool) install(def *Definition) {
 	if def.Observer != nil {
 		p.observer.Store(&def.Observer)
 	}
+	p.queue.configure(def.Queue)
 	p.budget.rule.Store(newBudgetRule(def.RetryBudget))
 	p.useTransports(def.Transports)
 	p.apply(p.merge(), false, ByConfig)

@@ -2,6 +2,7 @@ package pool
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/caddy-loadbalance/caddy-loadbalance/config"
 )
@@ -33,8 +34,19 @@ type Definition struct {
 	// healthy one is left.
 	IgnoreHealthWhenAllDown bool
 
+	// Ejections are the rules of ejections.
+	Ejections Ejections
+
+	// SlowStart is how long a backend that comes in takes to get its full
+	// share; 0 is no time.
+	SlowStart time.Duration
+
 	// MaxRequests is the limit of backends that set none; 0 is no limit.
 	MaxRequests int
+
+	// Queue limits how many requests may wait for a slot, and how long. Zero
+	// is no queue.
+	Queue QueueLimits
 
 	// RetryBudget bounds the retries; nil means defaults.
 	RetryBudget *config.RetryBudget

@@ -8,6 +8,8 @@ const (
 	EventUp          = "backend_up"
 	EventDown        = "backend_down"
 	EventEjected     = "backend_ejected"
+	EventKept        = "backend_kept"
+	EventProbing     = "backend_probing"
 	EventReturned    = "backend_returned"
 	EventDraining    = "backend_draining"
 	EventMaintenance = "backend_maintenance"

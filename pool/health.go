@@ -21,22 +21,6 @@ func (p *Pool) SetHealth(b *Backend, h Health, reason string) {
 	}
 }
 
-// Eject keeps a backend out until the given time. reason is shown to people. A
-// later call replaces the earlier one; a time in the past ends the ejection.
-func (p *Pool) Eject(b *Backend, until time.Time, reason string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed || p.find(b.id) != b {
-		return
-	}
-	now := time.Now()
-	out := now.Before(b.cond.ejectedUntil) || now.Before(until)
-	b.cond.ejectedUntil, b.cond.ejectReason = until, reason
-	if out {
-		p.publishSoon()
-	}
-}
-
 // SetDiscovered makes specs the backends that a source of discovery has found;
 // none, if it was asked in vain. They serve if the source is that of the
 // definition in force, and are kept for later if it is that of another claim.
@@ -53,7 +37,23 @@ func (p *Pool) SetDiscovered(discovery string, specs []Spec) {
 	}
 	p.discovered = specs
 	p.define()
-	p.apply(p.merge(), !first, ByDiscovery)
+	next := p.merge()
+	p.apply(next, !first && p.staysUp(next), ByDiscovery)
+}
+
+// staysUp reports whether any of the backends that requests go to now is among
+// the next ones. If not, those which are new cannot wait to be probed: there
+// would be nobody to serve until then.
+func (p *Pool) staysUp(next merged) bool {
+	now := time.Now()
+	for i := range next.specs {
+		spec := &next.specs[i]
+		b := p.find(spec.ID)
+		if b != nil && b.address == spec.Address && b.cond.state(now).accepts() {
+			return true
+		}
+	}
+	return false
 }
 
 // discovers reports whether the pool has the source, or may get it back.

@@ -50,4 +50,12 @@ type Outcome struct {
 	Status  int           // of the response; 0 if there was none
 	Latency time.Duration // until the head of the response
 	Err     error         // why it failed
+
+	// ClientTime is the part of Latency in which the client was waited for, as
+	// it had yet to send more of the request's body.
+	ClientTime time.Duration
+
+	// Late says that the attempt was reported as Answered before: the
+	// response has failed behind its head.
+	Late bool
 }

@@ -1,5 +1,7 @@
 package pool
 
+import "time"
+
 // Policy makes pickers. It is the part of a selection policy that the pool
 // knows; see the balancer package.
 type Policy interface {
@@ -20,6 +22,16 @@ type Picker interface {
 	Pick(q *Request) *Member
 }
 
+// Paced is a Picker that goes by how fast backends answer.
+type Paced interface {
+	Picker
+
+	// Decay returns the time in which what was seen of a backend is to lose
+	// all but 1/e of its weight; 0 if the picker does not go by it after all.
+	// It is asked once. See [Backend.Peak].
+	Decay() time.Duration
+}
+
 // LoadTracker is a Picker that keeps members ordered by their load.
 type LoadTracker interface {
 	Picker
@@ -32,4 +44,14 @@ type LoadTracker interface {
 	// after the picker was published: changes that happened while it was
 	// being built went to the picker before it.
 	Refresh()
+}
+
+// Settler is a Picker that wants to know which member a request was given that
+// has waited in the queue: the slot that became free is then the only choice,
+// and Pick is not asked.
+type Settler interface {
+	Picker
+
+	// Settle tells that the request goes to m.
+	Settle(q *Request, m *Member)
 }

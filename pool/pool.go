@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +19,7 @@ type Pool struct {
 	observer atomic.Pointer[Observer]
 	budget   retryBudget
 	events   eventQueue
+	queue    waitQueue
 	done     chan struct{}
 
 	mu         sync.Mutex
@@ -39,17 +41,20 @@ type Pool struct {
 	oldSets    []*transportSet         // of claims that may come back
 	watch      watch                   // what the monitor knows
 	revision   uint64
+	served     bool // a config has claimed the pool
 	ended      bool // the last config that had the pool has given it up
 	closed     bool
 
 	rebuild      *time.Timer // pending rebuild for changed health; nil if none
 	rebuilt      time.Time   // when health was the reason last
-	returns      *time.Timer // fires when the next ejection ends; nil if none
-	lastRebuilds uint64      // count of snapshots made, for tests
+	wakeup       *time.Timer // fires when time alone changes the snapshot next; nil if none
+	random       func() float64
+	lastRebuilds uint64 // count of snapshots made
+	ejected      int    // backends which are ejected or returning, no less than there are
 }
 
 func newPool(name string, monitor Monitor, h *hub) *Pool {
-	p := &Pool{name: name, monitor: monitor, hub: h, found: make(map[string][]Spec), def: &Definition{Policy: noPolicy{}}, done: make(chan struct{})}
+	p := &Pool{name: name, monitor: monitor, hub: h, found: make(map[string][]Spec), def: &Definition{Policy: noPolicy{}}, done: make(chan struct{}), random: rand.Float64}
 	p.snap.Store(&Snapshot{Pool: name, Replaced: make(chan struct{})})
 	return p
 }
@@ -82,8 +87,8 @@ func (p *Pool) Destruct() error {
 	if p.rebuild != nil {
 		p.rebuild.Stop()
 	}
-	if p.returns != nil {
-		p.returns.Stop()
+	if p.wakeup != nil {
+		p.wakeup.Stop()
 	}
 	p.closeParked()
 	p.transports.closeAll()

@@ -18,8 +18,10 @@ func (p *Pool) publish(now time.Time) {
 		p.rebuild = nil
 	}
 	prev := p.snap.Load()
-	next, seen := p.buildSnapshot(prev, now)
+	built := p.buildSnapshot(prev, now)
+	next := built.Snapshot
 	p.lastRebuilds++
+	p.ejected = built.ejected
 	for _, m := range next.Members {
 		m.member.Store(m)
 	}
@@ -33,8 +35,9 @@ func (p *Pool) publish(now time.Time) {
 		}
 	}
 	close(prev.Replaced)
-	p.announce(seen.turned, now)
-	p.scheduleReturn(seen.next, now)
+	p.rouse()
+	p.announce(built.turned, now)
+	p.scheduleNext(built.next, now)
 }
 
 // publishSoon has the snapshot replaced after a short delay.
@@ -54,16 +57,17 @@ func (p *Pool) publishSoon() {
 	})
 }
 
-// scheduleReturn has the snapshot rebuilt when the next ejection ends.
-func (p *Pool) scheduleReturn(next, now time.Time) {
-	if p.returns != nil {
-		p.returns.Stop()
-		p.returns = nil
+// scheduleNext has the snapshot rebuilt when time alone changes it next: an
+// ejection ends, or backends that start slowly are due to get more.
+func (p *Pool) scheduleNext(next, now time.Time) {
+	if p.wakeup != nil {
+		p.wakeup.Stop()
+		p.wakeup = nil
 	}
 	if next.IsZero() || p.closed {
 		return
 	}
-	p.returns = time.AfterFunc(next.Sub(now), func() {
+	p.wakeup = time.AfterFunc(next.Sub(now), func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if !p.closed {

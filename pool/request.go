@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"sync/atomic"
+	"time"
 )
 
 // maxTriedInline is how many tried backends a Request remembers without
@@ -29,10 +30,13 @@ type Request struct {
 	triedMore  []*Backend
 	triedCount int
 	allowTried bool
+	session    session
+
+	ticket uint64        // of the queue; 0: it does not wait
+	waited time.Duration // in total
 
 	active   *atomic.Int64 // counts the request; nil: not counted
 	retrying bool          // holds a place in the retry budget
-	session  session
 }
 
 // Reset makes the Request as new, for another client's request.
@@ -49,14 +53,27 @@ func (q *Request) Uint64() uint64 {
 }
 
 // Take reserves a slot on m for the request and reports whether it could: not
-// when m already has as many requests as it may have, nor when the request has
-// tried m before and other backends are left.
+// when m already has as many requests as it may have, nor when a request that
+// came before waits for m alone, nor when the request has tried m before and
+// other backends are left.
 func (q *Request) Take(m *Member) bool {
 	if q.triedCount > 0 && !q.allowTried && q.Tried(m.Backend) {
 		return false
 	}
-	return m.reserve()
+	return !m.awaitedBefore(q.ticket) && m.reserve()
 }
+
+// takeAny is Take for a request that has no other choice than m.
+func (q *Request) takeAny(m *Member) bool {
+	q.allowTried = true
+	ok := q.Take(m)
+	q.allowTried = false
+	return ok
+}
+
+// Waited returns how long the request has waited for slots. It must not be
+// called while it does.
+func (q *Request) Waited() time.Duration { return q.waited }
 
 // MarkTried remembers that an attempt was made on b, so that the request is
 // not sent there again while another backend is left.

@@ -1,10 +1,6 @@
 package pool
 
-import (
-	"cmp"
-	"slices"
-	"time"
-)
+import "time"
 
 // Snapshot is the immutable view of a pool that requests read.
 type Snapshot struct {
@@ -20,6 +16,13 @@ type Snapshot struct {
 
 	// Tiers hold the accepting members by ascending priority.
 	Tiers []Tier
+
+	// Number grows with every snapshot of the pool.
+	Number uint64
+
+	// HealthIgnored says that no backend accepts because of its health, and
+	// that requests go to all of them nevertheless.
+	HealthIgnored bool
 
 	// Replaced is closed when a newer snapshot has been published.
 	Replaced chan struct{}
@@ -44,7 +47,9 @@ type Member struct {
 	// Index is the member's position in its tier; -1 if it does not accept.
 	Index int
 
-	// Weight is the backend's weight, at least 1.
+	// Weight is the backend's share of the load in relation to those of the
+	// other members of its tier in the same snapshot, at least 1. While one
+	// of these starts slowly, it is a multiple of the configured weight.
 	Weight int
 
 	// Key is a hash of the backend's id: the same in all processes, for
@@ -52,35 +57,83 @@ type Member struct {
 	Key uint64
 
 	// Accepting says whether the backend takes new requests, as far as its
-	// state is concerned; Reason says why not.
+	// state is concerned; Reason says why not, or why few.
 	Accepting bool
 	Reason    string
 
 	// Transport carries requests to the backend.
 	Transport Transport
 
-	limit   int64 // of requests in flight; 0: none
-	drains  bool  // takes no new clients, but those that it has
+	number  int    // in Members of its snapshot
+	limit   int64  // of requests in flight; 0: none
+	trial   *trial // it is returning from an ejection; nil: it is not
+	gated   bool   // the trial is of one request at a time
+	warmth  uint8  // of fullWarmth
+	warmest uint8  // warmth of the warmest of the tier
+	drains  bool   // takes no new clients, but those that it has
 	tracker LoadTracker
+	decay   time.Duration // of the backend's peak; 0: nobody goes by it
+	settler Settler
 	pool    *Pool
 }
 
 // Full reports whether the backend has as many requests as it may have.
-func (m *Member) Full() bool { return m.limit > 0 && m.inFlight.Load() >= m.limit }
+func (m *Member) Full() bool {
+	return m.limit > 0 && m.inFlight.Load() >= m.limit || m.gated && !m.trial.open()
+}
 
 // Pool returns the pool that the member belongs to.
 func (m *Member) Pool() *Pool { return m.pool }
 
-func (m *Member) reserve() bool { return m.Backend.reserve(m.limit) }
+// Number returns the position of the member among all of its snapshot.
+func (m *Member) Number() int { return m.number }
+
+func (m *Member) reserve() bool {
+	if !m.gated {
+		return m.Backend.reserve(m.limit)
+	}
+	if !m.trial.enter() {
+		return false
+	}
+	if !m.Backend.reserve(m.limit) {
+		m.trial.leave()
+		return false
+	}
+	return true
+}
 
 // Release gives back the slot that was reserved by the pick. It must be called
 // exactly once for each.
 func (m *Member) Release() {
+	m.free()
+	if m.pool.queue.awaits(m.Backend) {
+		m.pool.offer(m.Backend)
+	}
+}
+
+// free is Release without a look at who waits for the slot.
+func (m *Member) free() {
 	m.inFlight.Add(-1)
-	// the load matters to the picker in use now, not to the one that picked
+	if m.gated {
+		m.trial.leave()
+	}
+	m.loadChanged()
+}
+
+// loadChanged tells the picker of the backend's changed load: the one in use
+// now, to which it matters, and not the one that picked.
+func (m *Member) loadChanged() {
 	if cur := m.member.Load(); cur != nil && cur.tracker != nil {
 		cur.tracker.LoadChanged(cur)
 	}
+}
+
+// backend returns the member's backend, nil if there is no member.
+func (m *Member) backend() *Backend {
+	if m == nil {
+		return nil
+	}
+	return m.Backend
 }
 
 // accepts reports whether any backend accepts.
@@ -94,87 +147,6 @@ func (s *Snapshot) Find(id string) *Member {
 		}
 	}
 	return nil
-}
-
-// survey is what a look at all backends finds besides the snapshot.
-type survey struct {
-	turned []*Backend // whose state is not the one last announced
-	next   time.Time  // when the next ejection ends; zero if there is none
-}
-
-// buildSnapshot makes the snapshot of p's current state. The pool's mutex is
-// held.
-func (p *Pool) buildSnapshot(prev *Snapshot, now time.Time) (*Snapshot, survey) {
-	s := &Snapshot{
-		Pool: p.name, Revision: p.revision, Members: make([]*Member, len(p.specs)),
-		Replaced: make(chan struct{}),
-	}
-	var seen survey
-	block := make([]Member, len(p.specs)) // one allocation for all
-	accepting := make([]*Member, 0, len(p.specs))
-	for i := range p.specs {
-		b, spec, m := p.live[i], &p.specs[i], &block[i]
-		s.Members[i] = m
-		m.Backend, m.Spec, m.pool = b, spec, p
-		m.Index, m.Weight, m.Key = -1, max(spec.Weight, 1), b.key
-		m.Transport, m.limit = p.transports.get(b, spec.restricted), int64(p.def.limit(spec))
-		state := b.cond.state(now)
-		m.Accepting, m.Reason = state == stateUp, b.cond.reason(state)
-		m.drains = b.cond.drains(now)
-		if m.Accepting {
-			accepting = append(accepting, m)
-		}
-		seen.look(b, state, now)
-	}
-	if len(accepting) == 0 && p.def.IgnoreHealthWhenAllDown {
-		for _, m := range s.Members {
-			if m.cond.acceptingDespiteHealth() {
-				accepting = append(accepting, m)
-			}
-		}
-	}
-	s.Tiers, s.sessions = p.buildTiers(prev, accepting), p.newSessions(prev)
-	return s, seen
-}
-
-func (v *survey) look(b *Backend, is state, now time.Time) {
-	if is != b.announced {
-		v.turned = append(v.turned, b)
-	}
-	if until := b.cond.ejectedUntil; until.After(now) && (v.next.IsZero() || until.Before(v.next)) {
-		v.next = until
-	}
-}
-
-func (p *Pool) buildTiers(prev *Snapshot, accepting []*Member) []Tier {
-	if len(accepting) == 0 {
-		return nil
-	}
-	byPriority := func(a, b *Member) int { return cmp.Compare(a.Spec.Priority, b.Spec.Priority) }
-	if !slices.IsSortedFunc(accepting, byPriority) {
-		slices.SortStableFunc(accepting, byPriority)
-	}
-	var tiers []Tier
-	for start := 0; start < len(accepting); {
-		end := start + 1
-		for end < len(accepting) && accepting[end].Spec.Priority == accepting[start].Spec.Priority {
-			end++
-		}
-		members := accepting[start:end:end]
-		for i, m := range members {
-			m.Index = i
-		}
-		tier := Tier{Priority: members[0].Spec.Priority, Members: members}
-		tier.Picker = p.def.Policy.NewPicker(members, prev.picker(tier.Priority))
-		if tracker, ok := tier.Picker.(LoadTracker); ok {
-			for _, m := range members {
-				m.tracker = tracker
-			}
-		}
-		tiers = append(tiers, tier)
-		start = end
-	}
-	return tiers
 }
 
 // picker returns the picker of the tier with the priority, or nil.

@@ -57,8 +57,7 @@ type condition struct {
 	health       Health
 	healthReason string
 	startsDown   bool // unknown health counts as down
-	ejectedUntil time.Time
-	ejectReason  string
+	ejection     ejection
 }
 
 // state is the word for what a backend is, taken together.
@@ -66,6 +65,7 @@ type state string
 
 const (
 	stateUp          state = "up"
+	stateProbing     state = "probing"
 	stateDown        state = "down"
 	stateEjected     state = "ejected"
 	stateDraining    state = "draining"
@@ -73,27 +73,32 @@ const (
 	stateWaiting     state = "waiting"
 )
 
-// state decides what a backend is at time now. It takes new requests, as far as
-// its state is concerned, if it is up; this is the only place that decides
-// this. A full backend (max_requests) is up, and is passed over by the pick
-// itself.
+// accepts decides whether a backend in that state takes new requests, as far as
+// its state is concerned. One that is probing takes one at a time, while others
+// are up. That, like max_requests, is seen to by the pick itself.
+func (s state) accepts() bool { return s == stateUp || s == stateProbing }
+
+// state decides what a backend is at time now. Together with accepts, this is
+// the only place that decides who takes new requests.
 func (c *condition) state(now time.Time) state {
 	switch {
 	case c.admin == Drain:
 		return stateDraining
 	case c.admin == Maintenance:
 		return stateMaintenance
-	case now.Before(c.ejectedUntil):
+	case c.ejection.out(now):
 		return stateEjected
 	case c.health == Down:
 		return stateDown
 	case c.health == Unknown && c.startsDown:
 		return stateWaiting
+	case c.ejection.trial != nil:
+		return stateProbing
 	}
 	return stateUp
 }
 
-// reason says why a backend in that state takes no requests.
+// reason says why a backend in that state takes no requests, or few.
 func (c *condition) reason(s state) string {
 	switch s {
 	case stateDraining:
@@ -101,7 +106,9 @@ func (c *condition) reason(s state) string {
 	case stateMaintenance:
 		return "in maintenance"
 	case stateEjected:
-		return "ejected: " + c.ejectReason
+		return "ejected: " + c.ejection.reason
+	case stateProbing:
+		return "returning: one request at a time until one succeeds"
 	case stateDown:
 		return "down: " + c.healthReason
 	case stateWaiting:

@@ -1,6 +1,9 @@
 package pool
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // View is the state of a pool at one moment, for people and the admin API.
 type View struct {
@@ -8,23 +11,32 @@ type View struct {
 	Revision       uint64
 	Retries        uint64 // attempts after the first one of a request
 	RetriesRefused uint64 // those that the retry budget had no room for
+	Queue          QueueView
 	Backends       []BackendView
 }
 
 // BackendView is the state of a backend at one moment.
 type BackendView struct {
 	Spec
+	State        string // in a word, of all of what follows
 	Health       Health
 	Accepting    bool
-	Reason       string // why it does not accept, or ""
+	Reason       string // why it does not accept, or not as others do; or ""
 	InFlight     int64
+	Queued       int64 // requests that wait for this backend alone
 	Tunnels      int64
 	Requests     uint64
 	Failures     uint64
 	Latency      time.Duration // smoothed; 0 if unknown
 	LastCheck    Check         // At is zero if there was none
 	EjectedUntil time.Time     // zero if not ejected
+	Ejections    int           // in a row; each doubles the time of the next
 	Since        time.Time     // of its current state
+
+	// EffectiveWeight is less than Weight until SlowStartUntil, which is zero
+	// if the backend does not start slowly.
+	EffectiveWeight float64
+	SlowStartUntil  time.Time
 }
 
 // View returns the pool's current state.
@@ -37,8 +49,11 @@ func (p *Pool) View() View {
 		Retries: p.budget.made.Load(), RetriesRefused: p.budget.refused.Load(),
 		Backends: make([]BackendView, len(p.specs)),
 	}
+	var own map[*Backend]int64
+	v.Queue, own = p.queue.view(now)
 	for i := range p.specs {
 		v.Backends[i] = p.viewBackend(i, now)
+		v.Backends[i].Queued = own[p.live[i]]
 	}
 	return v
 }
@@ -52,7 +67,11 @@ func (p *Pool) ViewBackend(id string) (BackendView, uint64, bool) {
 	if !ok {
 		return BackendView{}, p.revision, false
 	}
-	return p.viewBackend(i, time.Now()), p.revision, true
+	now := time.Now()
+	v := p.viewBackend(i, now)
+	_, own := p.queue.view(now)
+	v.Queued = own[p.live[i]]
+	return v, p.revision, true
 }
 
 func (p *Pool) viewBackend(i int, now time.Time) BackendView {
@@ -64,12 +83,34 @@ func (p *Pool) viewBackend(i int, now time.Time) BackendView {
 		Latency: b.Latency(), LastCheck: b.LastCheck(), Since: b.changedAt,
 	}
 	state := b.cond.state(now)
-	v.Accepting, v.Reason = state == stateUp, b.cond.reason(state)
-	if limit := int64(p.def.limit(spec)); v.Accepting && limit > 0 && v.InFlight >= limit {
-		v.Accepting, v.Reason = false, "full: max_requests reached"
+	v.State, v.Accepting, v.Reason = string(state), state.accepts(), b.cond.reason(state)
+	v.Ejections = b.cond.ejection.levelAt(now, max(p.def.Ejections.Base, 1))
+	if b.cond.ejection.out(now) {
+		v.EjectedUntil = b.cond.ejection.until
 	}
-	if now.Before(b.cond.ejectedUntil) {
-		v.EjectedUntil = b.cond.ejectedUntil
-	}
+	v.addMember(b.member.Load(), p.snap.Load(), now)
 	return v
+}
+
+// addMember adds what requests go by, which is some milliseconds old.
+func (v *BackendView) addMember(m *Member, snap *Snapshot, now time.Time) {
+	if m == nil {
+		return
+	}
+	if !v.Accepting && snap.HealthIgnored && m.Index >= 0 {
+		v.Reason += "; serves all the same, as no backend is up"
+	}
+	switch {
+	case v.Accepting && m.limit > 0 && v.InFlight >= m.limit:
+		v.Accepting, v.Reason = false, "full: max_requests reached"
+		if m.warmth < m.warmest {
+			v.Reason = fmt.Sprintf("full: the %d requests reached that max_requests allows during slow start", m.limit)
+		}
+	case v.State == string(stateProbing) && m.gated && !m.trial.open():
+		v.Accepting = false // the reason is what it was
+	}
+	if until := m.cameIn.Add(m.pool.def.SlowStart); v.State == string(stateUp) && m.warmth < m.warmest && now.Before(until) {
+		v.SlowStartUntil = until
+		v.EffectiveWeight = float64(v.Weight) * float64(m.warmth) / float64(m.warmest)
+	}
 }

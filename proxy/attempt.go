@@ -22,8 +22,12 @@ type attempt struct {
 	interim interimWriter
 	out     *http.Request // nil as long as nobody needs it; see request
 	host    string        // in place of the client's; "": that one
+	waited  time.Duration // for the client's body, before the attempt
 	res     http.Response
 	http1   http1Exchange // the carrier, if it is that transport's
+
+	released bool // the slot on the backend
+	taken    pace // of the client, with the response
 }
 
 // newAttempt returns an attempt on m. The first one is part of the exchange:
@@ -53,7 +57,7 @@ func (x *exchange) attempt(m *pool.Member) *failure {
 		return &failure{err: err, status: http.StatusBadGateway, verdict: pool.ClientFault}
 	}
 	x.network, x.target = transport.target()
-	res, err := transport.send(a)
+	res, err := a.send(transport)
 	x.latency = time.Since(x.began)
 	a.interim.stop()
 	if refused, ok := errors.AsType[*requestError](err); ok {
@@ -68,7 +72,7 @@ func (x *exchange) attempt(m *pool.Member) *failure {
 		a.endCarrier()
 		f := x.classify(err, a.sent(err))
 		f.shown = a.interim.shown()
-		m.Observe(pool.Outcome{Verdict: f.verdict, Latency: x.latency, Err: f.err})
+		m.Observe(pool.Outcome{Verdict: f.verdict, Latency: x.latency, ClientTime: a.clientTime(), Err: f.err})
 		return f
 	}
 	x.response = res
@@ -79,7 +83,7 @@ func (x *exchange) attempt(m *pool.Member) *failure {
 func (a *attempt) end() {
 	a.endCarrier()
 	a.ended = time.Now()
-	a.m.Release()
+	a.release()
 }
 
 // endCarrier ends what goes on. Reading the client's body is ended with it, which
@@ -97,10 +101,10 @@ func (a *attempt) answer(res *http.Response) *failure {
 	}
 	if err != nil {
 		_ = res.Body.Close()
-		a.m.Observe(pool.Outcome{Verdict: pool.Failed, Status: res.StatusCode, Latency: a.latency, Err: err})
+		a.m.Observe(pool.Outcome{Verdict: pool.Failed, Status: res.StatusCode, Latency: a.latency, ClientTime: a.clientTime(), Err: err})
 		return &failure{err: err, status: http.StatusBadGateway, verdict: pool.Failed, sent: true, shown: a.interim.shown()}
 	}
-	a.m.Observe(pool.Outcome{Verdict: pool.Answered, Status: res.StatusCode, Latency: a.latency})
+	a.m.Observe(pool.Outcome{Verdict: pool.Answered, Status: res.StatusCode, Latency: a.latency, ClientTime: a.clientTime()})
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		a.proxy.pool.Leave(&a.query)
 		return a.tunnel(res)

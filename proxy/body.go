@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"maps"
@@ -27,35 +26,18 @@ type clientBody struct {
 	cut      bool                // such a read was ended
 	canceled bool                // that cancels the client's context
 	started  bool                // a read of src has begun
+	taken    bool                // one for an attempt, which is not remembered
 	finished bool                // src was read to its end
-	count    int64
-	err      error  // what is wrong with src
+	waited   time.Duration       // for the client
+	err      error               // what is wrong with src
+	limit    paceLimit
+	got      pace   // of src
+	endless  bool   // limit does not count: the body is one side of a conversation
+	restore  func() // at the end; may be nil
 	prefix   []byte // read ahead of src
 	whole    bool   // prefix is all there is
 	trailer  http.Header
 }
-
-// buffer reads up to limit bytes, -1 for all, so that a body that fits can be
-// sent again. It reports whether it fits.
-func (b *clientBody) buffer(limit int64) (fits bool, err error) {
-	var src io.Reader = readerFunc(func(p []byte) (int, error) { return b.read(nil, p) })
-	if limit > 0 {
-		src = io.LimitReader(src, limit+1)
-	}
-	var buf bytes.Buffer
-	_, err = buf.ReadFrom(src)
-	b.prefix = buf.Bytes()
-	if err != nil {
-		return false, err
-	}
-	b.whole = limit < 0 || int64(len(b.prefix)) <= limit
-	return b.whole, nil
-}
-
-type readerFunc func([]byte) (int, error)
-
-// Read implements io.Reader.
-func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // read reads from the client, for an attempt or, if that is nil, ahead of all.
 func (b *clientBody) read(reader *attemptBody, p []byte) (int, error) {
@@ -66,14 +48,19 @@ func (b *clientBody) read(reader *attemptBody, p []byte) (int, error) {
 	if first && reader != nil {
 		reader.interim.invite()
 	}
+	began := time.Now()
 	n, err := b.src.Read(p)
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.waited += time.Since(began)
 	b.reader = nil
 	if b.ended != nil {
 		close(b.ended)
 	}
-	b.count += int64(n)
+	slow := b.got.add(&b.limit, began, n)
+	if err == nil && !b.endless {
+		err = slow
+	}
 	switch {
 	case errors.Is(err, io.EOF):
 		if !b.finished {
@@ -100,6 +87,7 @@ func (b *clientBody) begin(reader *attemptBody) (first bool, err error) {
 	}
 	first = !b.started
 	b.started, b.reader = true, reader
+	b.taken = b.taken || reader != nil
 	return first, nil
 }
 
@@ -115,9 +103,11 @@ func (b *clientBody) interrupt() {
 	if b.w == nil || b.reader == nil || !b.reader.over() {
 		return
 	}
-	b.cut = true
-	// net/http's HTTP/1 server takes any failed read for the client's leaving
-	b.canceled = b.client.ProtoMajor == 1 && b.client.Context().Err() == nil
+	// net/http's HTTP/1 server takes any failed read for the client's leaving,
+	// and says so before the read returns
+	if failed := b.client.ProtoMajor == 1 && b.client.Context().Err() != nil; !failed {
+		b.cut, b.canceled = true, b.client.ProtoMajor == 1
+	}
 	_ = http.NewResponseController(b.w).SetReadDeadline(longAgo)
 }
 
@@ -162,6 +152,9 @@ func (b *clientBody) detach() {
 	if ended != nil {
 		<-ended
 	}
+	if b.restore != nil {
+		b.restore()
+	}
 	if lingers {
 		_ = rc.SetReadDeadline(time.Now().Add(lingerTime))
 	}
@@ -174,7 +167,7 @@ func (b *clientBody) repeatable() bool {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return !b.started || b.whole || b.finished && b.count == 0 && len(b.trailer) == 0
+	return !b.taken || b.whole || b.finished && b.got.bytes == 0 && len(b.trailer) == 0
 }
 
 // complete reports whether all of the body has come from the client.
@@ -188,7 +181,14 @@ func (b *clientBody) complete() bool {
 }
 
 func (b *clientBody) whollyRead() bool {
-	return b.finished || b.client.ContentLength > 0 && b.count == b.client.ContentLength
+	return b.finished || b.client.ContentLength > 0 && b.got.bytes == b.client.ContentLength
+}
+
+// setEndless says that the client may be as slow as it likes.
+func (b *clientBody) setEndless() {
+	b.mu.Lock()
+	b.endless = true
+	b.mu.Unlock()
 }
 
 // failure returns the error of reading from the client, if there was one.

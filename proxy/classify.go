@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-loadbalance/caddy-loadbalance/pool"
+	"github.com/caddy-loadbalance/caddy-loadbalance/shortage"
 )
 
 // statusClientGone is what the access log shows when the client has left
@@ -31,17 +32,20 @@ type failure struct {
 
 // classify says what the error of a round trip means.
 func (x *exchange) classify(err error, sent bool) *failure {
-	if x.r.Context().Err() != nil && !errors.Is(x.r.Context().Err(), context.DeadlineExceeded) {
+	cause := x.body.failure()
+	if x.r.Context().Err() != nil && !errors.Is(x.r.Context().Err(), context.DeadlineExceeded) && !isTimeout(cause) {
 		return &failure{err: err, status: statusClientGone, verdict: pool.ClientFault, sent: sent}
 	}
-	if cause := x.body.failure(); cause != nil {
+	if cause != nil {
 		f := x.clientFailure(cause)
 		f.sent = sent
 		return f
 	}
 	f := &failure{err: err, status: http.StatusBadGateway, verdict: pool.Failed, sent: sent}
+	lacking := shortage.Of(err)
 	switch {
-	case localFault(err):
+	case lacking != "":
+		shortage.Report(x.proxy.logger, lacking, err)
 		f.status, f.verdict = http.StatusServiceUnavailable, pool.LocalFault
 	case isTimeout(err):
 		f.status = http.StatusGatewayTimeout
@@ -60,26 +64,15 @@ func (x *exchange) clientFailure(err error) *failure {
 		f.err, f.status = err, handler.StatusCode
 	case errors.As(err, &tooLarge):
 		f.status = http.StatusRequestEntityTooLarge
+	case isTimeout(err):
+		// net/http's HTTP/1 server takes this for the client's leaving as well
+		f.status = http.StatusRequestTimeout
 	case x.r.Context().Err() != nil:
 		f.status = statusClientGone
-	case isTimeout(err):
-		f.status = http.StatusRequestTimeout
 	case errors.As(err, &op) || errors.Is(err, io.ErrClosedPipe):
 		f.status = statusClientGone
 	}
 	return f
-}
-
-// localFault reports whether this machine lacked something.
-func localFault(err error) bool {
-	for _, errno := range [...]error{
-		syscall.EMFILE, syscall.ENFILE, syscall.EADDRNOTAVAIL, syscall.ENOBUFS, syscall.ENOMEM,
-	} {
-		if errors.Is(err, errno) {
-			return true
-		}
-	}
-	return false
 }
 
 // isTimeout reports whether err is a timeout, however deep it is wrapped.

@@ -21,11 +21,13 @@ func (a *attempt) copyBody(body io.Reader, interval time.Duration) error {
 	defer copyBuffers.Put(buf)
 	w := newFlushWriter(a.w, interval)
 	defer w.stop()
-	for {
+	for total := int64(0); ; {
 		n, rerr := body.Read(buf[:])
+		total += int64(n)
+		a.releaseIfRead(total, rerr)
 		if n > 0 {
-			if _, werr := w.Write(buf[:n]); werr != nil {
-				return &writeError{werr}
+			if err := a.sendToClient(n, func() error { return w.write(buf[:n]) }); err != nil {
+				return err
 			}
 		}
 		if rerr == io.EOF {

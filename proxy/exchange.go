@@ -22,6 +22,8 @@ type exchange struct {
 	start time.Time
 	query pool.Request
 
+	reader *caddyhttp.IdleTimeoutReader // limits reads of the body, if known
+
 	// the outgoing request, as far as it does not depend on the backend
 	method      string
 	path        string      // path and query
@@ -62,12 +64,8 @@ func (x *exchange) run() error {
 	defer func() { x.finished = time.Now() }()
 	defer x.body.detach()
 	for {
-		snap := x.proxy.pool.Snapshot()
-		m, err := x.proxy.pool.Acquire(&x.query)
+		m, err := x.acquire()
 		if err != nil {
-			if x.waitForBackend(snap) {
-				continue
-			}
 			if x.failure == nil {
 				x.failure = &failure{err: err, status: http.StatusServiceUnavailable}
 			}

@@ -58,26 +58,25 @@ func newFlushWriter(w http.ResponseWriter, interval time.Duration) *flushWriter 
 	return f
 }
 
-// Write implements io.Writer.
-func (f *flushWriter) Write(p []byte) (int, error) {
+// write writes to the client.
+func (f *flushWriter) write(p []byte) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	n, err := f.w.Write(p)
-	if err != nil {
-		return n, err
+	if _, err := f.w.Write(p); err != nil {
+		return err
 	}
 	if f.interval < 0 {
 		if f.pending {
 			f.pending = false
 			f.timer.Stop()
 		}
-		return n, f.flush()
+		return f.flush()
 	}
 	if !f.pending {
 		f.pending = true
 		f.timer.Reset(f.interval)
 	}
-	return n, nil
+	return nil
 }
 
 func (f *flushWriter) late() {

@@ -18,9 +18,10 @@ func (h *http1Exchange) copyBody(interval time.Duration) error {
 	defer client.end()
 	for {
 		piece, err := h.next(c.wait(), 0)
+		h.a.releaseIfRead(0, nil)
 		if len(piece) > 0 {
-			if err := client.write(h.a.r, piece); err != nil {
-				return &writeError{err}
+			if err := h.a.sendToClient(len(piece), func() error { return client.write(h.a.r, piece) }); err != nil {
+				return err
 			}
 			c.wrote(false)
 		}
@@ -78,8 +79,5 @@ func (c *bodyCopy) due() bool {
 
 func (c *bodyCopy) flush() error {
 	c.by = time.Time{}
-	if err := http.NewResponseController(c.h.a.w).Flush(); err != nil {
-		return &writeError{err}
-	}
-	return nil
+	return c.h.a.sendToClient(0, http.NewResponseController(c.h.a.w).Flush)
 }

@@ -80,6 +80,9 @@ func (c *netCarrier) request(ctx context.Context) (*http.Request, error) {
 	if a.body == nil {
 		return out, nil
 	}
+	if isGRPC(a.r) {
+		a.body.setEndless()
+	}
 	if len(a.trailer) > 0 || a.length < 0 {
 		out.Trailer = a.trailer.Clone()
 	}

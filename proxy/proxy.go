@@ -21,12 +21,17 @@ type Proxy struct {
 	retry   retryRules
 	trusted []netip.Prefix
 	logger  *zap.Logger
+
+	bodyPace paceLimit
+	sendPace paceLimit
 }
 
 // New makes the Proxy of a handler. It loads the modules that the handler's
 // forwarding part names.
 func New(ctx caddy.Context, cfg *config.Handler, p *pool.Pool) (*Proxy, error) {
 	x := &Proxy{pool: p, cfg: cfg.Forwarding, logger: ctx.Logger()}
+	x.bodyPace = newPaceLimit(cfg.ClientBodyTimeout, cfg.ClientBodyMinRate)
+	x.sendPace = newPaceLimit(cfg.SendTimeout, cfg.SendMinRate)
 	var err error
 	if x.trusted, err = config.ParsePrefixes(cfg.TrustedProxies); err != nil {
 		return nil, fmt.Errorf("trusted_proxies: %w", err)
@@ -61,6 +66,9 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
 		return caddyhttp.Error(http.StatusInternalServerError, fmt.Errorf("request has no replacer"))
 	}
 	x.publish()
+	if p.cfg.ClientBodyTimeout != nil || p.cfg.SendTimeout != nil {
+		defer x.limitClient()()
+	}
 	if err := x.prepare(); err != nil || x.answered {
 		x.closeUnlessComplete()
 		x.body.detach()

@@ -145,7 +145,7 @@ func (x *exchange) takeBody() {
 		x.length = 0
 		return
 	}
-	x.body = &clientBody{src: x.r.Body, client: x.r, w: x.w}
+	x.body = &clientBody{src: x.r.Body, client: x.r, w: x.w, limit: x.proxy.bodyPace}
 }
 
 // prepareBody settles how the body is sent.

@@ -18,6 +18,7 @@ import (
 // respond sends the response to the client.
 func (a *attempt) respond(res *http.Response) *failure {
 	defer func() { _ = res.Body.Close() }()
+	a.converse()
 	incremental := caddyhttp.IsIncremental(res.Header)
 	var body io.Reader = res.Body
 	if !a.http1.merged {
@@ -32,6 +33,7 @@ func (a *attempt) respond(res *http.Response) *failure {
 		a.copyHeader(res)
 	}
 	a.announceTrailer(res)
+	a.settleSession(res.StatusCode)
 	a.closeUnlessComplete()
 	a.w.WriteHeader(res.StatusCode)
 	if a.bodyAllowed(res) {
@@ -138,14 +140,19 @@ func (a *attempt) abort(err error) {
 	a.afterCut()
 	clientGone = clientGone || a.r.Context().Err() != nil
 	level := zapcore.DebugLevel
-	if !clientGone && a.body.failure() == nil {
+	switch {
+	case clientGone && isTimeout(err):
+		level = zapcore.InfoLevel // it was not the client's wish
+	case !clientGone && a.body.failure() == nil:
 		level = zapcore.WarnLevel
-		a.m.Observe(pool.Outcome{Verdict: pool.Failed, Status: a.response.StatusCode, Latency: a.latency, Err: err})
+		a.m.Observe(pool.Outcome{Verdict: pool.Failed, Status: a.response.StatusCode, Latency: a.latency, Err: err, Late: true})
 	}
 	if c := a.proxy.logger.Check(level, "response was cut short"); c != nil {
 		c.Write(zap.String("pool", a.proxy.pool.Name()), zap.String("backend", a.m.ID()), zap.Error(err))
 	}
 	a.failure = &failure{err: err}
+	a.endCarrier()
+	a.release() // the client may be slow to hear of it
 	_ = http.NewResponseController(a.w).Flush()
 	if !a.r.ProtoAtLeast(1, 1) {
 		resetClient(a.w)

@@ -34,6 +34,7 @@ type dialer struct {
 	handshake     time.Duration // limit of TLS handshakes
 	proxyProtocol string
 	maxHead       int
+	giveUp        func() bool // closes an idle connection, if there is one; may be nil
 }
 
 func newDialer(cfg *config.Transport) (*dialer, error) {
@@ -150,7 +151,7 @@ func newResolver(servers []string, timeout time.Duration) (*net.Resolver, error)
 
 // open dials, and sends the PROXY protocol header if there is to be one.
 func (d *dialer) open(ctx context.Context, network, address string) (*tap, error) {
-	conn, err := d.traffic.DialContext(ctx, network, address)
+	conn, err := d.dial(ctx, network, address)
 	if err != nil {
 		return nil, &connectError{err}
 	}

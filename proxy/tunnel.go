@@ -54,6 +54,9 @@ func (a *attempt) tunnel(res *http.Response) *failure {
 	if a.proxy.cfg.StreamBufferSize > 0 {
 		t.bufferSize = a.proxy.cfg.StreamBufferSize
 	}
+	if a.connect {
+		defer a.waitForClient()() // to be silent is no fault in a tunnel
+	}
 	began := time.Now()
 	err = t.run(a.ends())
 	if c := a.proxy.logger.Check(zapcore.DebugLevel, "tunnel closed"); c != nil {
@@ -89,6 +92,7 @@ func (a *attempt) switchClient(res *http.Response) (io.ReadWriteCloser, error) {
 	for name, values := range res.Header {
 		h[name] = append(h[name], values...)
 	}
+	a.settleSession(res.StatusCode)
 	rc := http.NewResponseController(a.w)
 	if a.connect {
 		delete(h, "Sec-Websocket-Accept")

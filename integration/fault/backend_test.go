@@ -15,10 +15,13 @@ import (
 
 // backend is a server that plays a script, connection by connection.
 type backend struct {
+	freezer
 	addr   string
 	script atomic.Pointer[script]
 	greet  atomic.Pointer[func(*net.TCPConn) bool] // before the first request; false: closed
 	sick   atomic.Bool                             // health checks get 503
+
+	flapping atomic.Int64 // health checks fail and pass in turn, this many in a row
 
 	opened   atomic.Int64 // connections, those of health checks too
 	open     gauge        // of them
@@ -26,7 +29,7 @@ type backend struct {
 	probes   atomic.Int64
 	active   gauge // requests
 
-	mu      sync.Mutex
+	state   sync.Mutex
 	ln      net.Listener
 	conns   map[*net.TCPConn]bool
 	seen    map[uint64]int   // how often
@@ -54,6 +57,7 @@ func startBackend(t *testing.T, play script) *backend {
 	b.addr = freeAddr(t)
 	b.up(t)
 	t.Cleanup(func() {
+		b.thaw()
 		b.down()
 		b.serving.Wait()
 		for _, wrong := range b.wrong {
@@ -73,15 +77,16 @@ func (b *backend) up(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.mu.Lock()
+	b.state.Lock()
 	b.ln = ln
-	b.mu.Unlock()
+	b.state.Unlock()
 	b.serving.Go(func() {
 		for {
 			conn, err := ln.Accept()
 			if err != nil {
 				return
 			}
+			b.pass()
 			b.serve(conn.(*net.TCPConn), ln)
 		}
 	})
@@ -89,8 +94,8 @@ func (b *backend) up(t *testing.T) {
 
 // down has connections refused, and resets all that there are.
 func (b *backend) down() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	b.state.Lock()
+	defer b.state.Unlock()
 	if b.ln == nil {
 		return
 	}
@@ -108,21 +113,21 @@ func reset(conn *net.TCPConn) {
 }
 
 func (b *backend) serve(conn *net.TCPConn, ln net.Listener) {
-	b.mu.Lock()
+	b.state.Lock()
 	if b.ln != ln { // accepted before it went down
-		b.mu.Unlock()
+		b.state.Unlock()
 		reset(conn)
 		return
 	}
 	b.conns[conn] = true
-	b.mu.Unlock()
+	b.state.Unlock()
 	b.opened.Add(1)
 	b.open.up()
 	b.serving.Go(func() {
 		defer func() {
-			b.mu.Lock()
+			b.state.Lock()
 			delete(b.conns, conn)
-			b.mu.Unlock()
+			b.state.Unlock()
 			b.open.down()
 		}()
 		b.converse(conn)
@@ -140,6 +145,7 @@ func (b *backend) converse(conn *net.TCPConn) {
 		if err != nil {
 			return
 		}
+		b.pass()
 		if strings.HasPrefix(req.URL.Path, "/health") {
 			if !b.probed(conn) {
 				return
@@ -153,9 +159,9 @@ func (b *backend) converse(conn *net.TCPConn) {
 		}
 		b.requests.Add(1)
 		b.active.up()
-		b.mu.Lock()
+		b.state.Lock()
 		b.seen[a.id]++
-		b.mu.Unlock()
+		b.state.Unlock()
 		goesOn := (*b.script.Load())(&call{a, b, conn, nth, req})
 		b.active.down()
 		if !goesOn {
@@ -165,9 +171,9 @@ func (b *backend) converse(conn *net.TCPConn) {
 }
 
 func (b *backend) probed(conn net.Conn) bool {
-	b.probes.Add(1)
 	answer := "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
-	if b.sick.Load() {
+	defer b.probes.Add(1)
+	if b.sick.Load() || flaps(b.flapping.Load(), &b.probes) {
 		answer = "HTTP/1.1 503 Sick\r\nContent-Length: 0\r\n\r\n"
 	}
 	_, err := io.WriteString(conn, answer)
@@ -176,8 +182,8 @@ func (b *backend) probed(conn net.Conn) bool {
 
 // complain fails the test when it ends.
 func (b *backend) complain(format string, args ...any) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	b.state.Lock()
+	defer b.state.Unlock()
 	if len(b.wrong) < 10 {
 		b.wrong = append(b.wrong, fmt.Sprintf(format, args...))
 	}
@@ -185,23 +191,23 @@ func (b *backend) complain(format string, args ...any) {
 
 // saw returns how often a request has come.
 func (b *backend) saw(id uint64) int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	b.state.Lock()
+	defer b.state.Unlock()
 	return b.seen[id]
 }
 
 // faulted returns what clients must have got for requests that the backend has
 // failed.
 func (b *backend) faulted() map[uint64]class {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	b.state.Lock()
+	defer b.state.Unlock()
 	return maps.Clone(b.faults)
 }
 
 // forget begins another scenario.
 func (b *backend) forget() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	b.state.Lock()
+	defer b.state.Unlock()
 	clear(b.faults)
 	clear(b.seen)
 }

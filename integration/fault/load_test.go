@@ -35,13 +35,6 @@ func (y *tally) add(o outcome) {
 	y.bad[o.id], y.outcomes[o.id] = o.class, o
 }
 
-// count returns how many requests there were.
-func (y *tally) count() int {
-	y.mu.Lock()
-	defer y.mu.Unlock()
-	return y.requests
-}
-
 // goods returns how many requests there were that went well.
 func (y *tally) goods() int {
 	y.mu.Lock()
@@ -64,6 +57,7 @@ func (y *tally) quantile(q float64) time.Duration {
 // load is a number of clients that send one request after the other.
 type load struct {
 	*tally
+	busy    gauge // clients that wait for an answer
 	stopped chan struct{}
 	stop    func()
 	running sync.WaitGroup
@@ -89,7 +83,10 @@ func startLoad(t *testing.T, addr string, y *tally, clients int, next func() (as
 				if !more {
 					return
 				}
-				l.add(c.do(a))
+				l.busy.up()
+				o := c.do(a)
+				l.busy.down()
+				l.add(o)
 			}
 		})
 	}
@@ -113,6 +110,17 @@ func (l *load) more(t *testing.T, n int) {
 	eventually(t, func() error {
 		if got := l.goods(); got < want {
 			return fmt.Errorf("%d good responses, waiting for %d", got, want)
+		}
+		return nil
+	})
+}
+
+// inFlight returns once that many clients wait for an answer.
+func (l *load) inFlight(t *testing.T, n int64) {
+	t.Helper()
+	eventually(t, func() error {
+		if got := l.busy.now.Load(); got < n {
+			return fmt.Errorf("%d clients wait for an answer, want %d", got, n)
 		}
 		return nil
 	})

@@ -13,6 +13,14 @@ const patience = 30 * time.Second
 // last error if that takes too long.
 func eventually(t *testing.T, check func() error) {
 	t.Helper()
+	if err := poll(check); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// poll calls check until it returns nil. It returns its last error if that
+// takes too long.
+func poll(check func() error) error {
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -20,11 +28,11 @@ func eventually(t *testing.T, check func() error) {
 	for {
 		err := check()
 		if err == nil {
-			return
+			return nil
 		}
 		select {
 		case <-deadline.C:
-			t.Fatal(err)
+			return err
 		case <-tick.C:
 		}
 	}

@@ -1,0 +1,71 @@
+package pool
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// waitStats counts what has become of requests that waited.
+type waitStats struct {
+	waited   uint64 // have joined the queue
+	served   uint64
+	timedOut uint64
+	left     uint64        // their client has
+	refused  uint64        // were not let in, as the queue was full
+	wait     time.Duration // of those served, smoothed
+}
+
+// serve counts one that was served after waiting for d, which is smoothed as
+// backends' latencies are.
+func (s *waitStats) serve(d time.Duration) {
+	if s.served == 0 {
+		s.wait = d
+	} else {
+		s.wait += (d - s.wait) / 8
+	}
+	s.served++
+}
+
+// gone counts one that was not served.
+func (s *waitStats) gone(err error) {
+	switch {
+	case errors.Is(err, ErrWaitedTooLong):
+		s.timedOut++
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		s.left++
+	}
+}
+
+// QueueView is the state of a pool's queue at one moment.
+type QueueView struct {
+	QueueLimits
+	Length   int64         // how many requests wait now
+	Longest  time.Duration // how long the first of them has waited
+	Wait     time.Duration // of those served lately, smoothed
+	Waited   uint64        // how many requests have joined the queue
+	Served   uint64        // of them
+	TimedOut uint64        // of them
+	Left     uint64        // of them, as the client did
+	Refused  uint64        // how many found the queue full
+}
+
+// view returns the queue's state, and how many wait for one backend alone.
+func (s *waitQueue) view(now time.Time) (QueueView, map[*Backend]int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := QueueView{
+		QueueLimits: QueueLimits{Size: int(s.size.Load()), Timeout: s.timeout},
+		Length:      s.total.Load(), Wait: s.stats.wait, Waited: s.stats.waited, Served: s.stats.served,
+		TimedOut: s.stats.timedOut, Left: s.stats.left, Refused: s.stats.refused,
+	}
+	if w := s.any.head; w != nil {
+		v.Longest = now.Sub(w.since)
+	}
+	own := make(map[*Backend]int64, len(s.own))
+	for b, l := range s.own {
+		own[b] = l.size
+		v.Longest = max(v.Longest, now.Sub(l.head.since))
+	}
+	return v, own
+}
