@@ -50,6 +50,7 @@ func Parse(h httpcaddyfile.Helper) (*config.Handler, error) {
 //		lb_retry_match   <matcher>
 //		retry_budget     <percent> [<min_concurrent>]|off
 //		all_down         fail|ignore_health
+//		bounded_load     <factor>
 //		slow_start       <duration>
 //
 //		# active health checks

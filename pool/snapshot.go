@@ -84,14 +84,14 @@ func (m *Member) Full() bool {
 // Pool returns the pool that the member belongs to.
 func (m *Member) Pool() *Pool { return m.pool }
 
-func (m *Member) reserve() bool {
+func (m *Member) reserve(limit int64) bool {
 	if !m.gated {
-		return m.Backend.reserve(m.limit)
+		return m.Backend.reserve(limit)
 	}
 	if !m.trial.enter() {
 		return false
 	}
-	if !m.Backend.reserve(m.limit) {
+	if !m.Backend.reserve(limit) {
 		m.trial.leave()
 		return false
 	}
