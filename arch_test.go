@@ -23,7 +23,7 @@ var layers = map[string]struct {
 	because string
 }{
 	".": {
-		"admin caddyfile command proxy health discovery balancer pool config metrics",
+		"admin caddyfile command proxy health discovery balancer sticky pool config metrics",
 		"the root wires everything together, for Caddy to load; main packages are above it",
 	},
 	"cmd/caddy": {
@@ -55,8 +55,12 @@ var layers = map[string]struct {
 		"discovered backends are like all others, so nothing but the pool needs to hear of them",
 	},
 	"balancer": {
-		"pool config metrics",
+		"sticky pool config metrics",
 		"a policy picks one backend of a snapshot; what made the snapshot and what is done with the pick is not its concern",
+	},
+	"sticky": {
+		"pool config metrics",
+		"sessions stand before the policy and know backends; which policy follows, and what is sent to whom, is not their concern",
 	},
 	"pool": {
 		"config metrics",

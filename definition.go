@@ -39,6 +39,9 @@ func (h *Handler) definition(ctx caddy.Context, app *App) (*pool.Definition, dis
 		def.IgnoreHealthWhenAllDown = h.LoadBalancing.AllDown == config.AllDownIgnoreHealth
 		def.SlowStart = time.Duration(h.LoadBalancing.SlowStart)
 	}
+	if def.Sticky, err = h.sticky(app); err != nil {
+		return nil, nil, err
+	}
 	policy, err := h.policy(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -125,7 +128,7 @@ func definitionJSON(h *config.Handler) ([]byte, error) {
 		lb := *h.LoadBalancing
 		lb.Retry = config.Retry{}
 		part.LoadBalancing = nil
-		if lb.PolicyRaw != nil || lb.AllDown != "" || lb.Queue != nil || lb.RetryBudget != nil || lb.SlowStart != 0 {
+		if lb.PolicyRaw != nil || lb.AllDown != "" || lb.Queue != nil || lb.RetryBudget != nil || lb.SlowStart != 0 || lb.Sticky != nil {
 			part.LoadBalancing = &lb
 		}
 	}

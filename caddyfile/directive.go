@@ -52,6 +52,13 @@ func Parse(h httpcaddyfile.Helper) (*config.Handler, error) {
 //		queue            <size> <timeout>
 //		all_down         fail|ignore_health
 //		slow_start       <duration>
+//		sticky           client_ip
+//		sticky           cookie [<name> [<secret>]] {
+//			max_age    <duration>
+//			path       <path>
+//			domain     <domain>
+//			same_site  lax|strict|none
+//		}
 //
 //		# active health checks
 //		health_uri               <uri>

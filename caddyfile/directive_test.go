@@ -90,6 +90,12 @@ func TestSubdirectives(t *testing.T) {
 		"lb_retry_match {\n method PUT\n}": `"load_balancing":{"retry_match":[{"method":["PUT"]}]}`,
 		"all_down ignore_health":           `"load_balancing":{"all_down":"ignore_health"}`,
 
+		"sticky client_ip":             `"load_balancing":{"sticky":{"by":"client_ip"}}`,
+		"sticky cookie":                `"load_balancing":{"sticky":{"by":"cookie"}}`,
+		"sticky cookie lb {env.S}":     `"load_balancing":{"sticky":{"by":"cookie","name":"lb","secret":"{env.S}"}}`,
+		"sticky cookie {\n path /a\n}": `"load_balancing":{"sticky":{"by":"cookie","path":"/a"}}`,
+		"sticky cookie s {\n max_age 1h\n domain a.com\n same_site none\n}": `"load_balancing":{"sticky":{"by":"cookie","name":"s","max_age":3600000000000,"domain":"a.com","same_site":"none"}}`,
+
 		"health_uri /ok?x=1":         `"health_checks":{"active":{"uri":"/ok?x=1"}}`,
 		"health_path /ok":            `"health_checks":{"active":{"uri":"/ok"}}`,
 		"health_upstream 1.2.3.4:80": `"health_checks":{"active":{"upstream":"1.2.3.4:80"}}`,

@@ -81,6 +81,22 @@ var blockErrors = []struct{ block, want string }{
 	{"lb_retry_match nonsense", `lb_retry_match: getting matcher module 'nonsense': module not registered: http.matchers.nonsense, at Testfile:2`},
 	{"all_down maybe", `all_down: bad value "maybe": expecting fail or ignore_health, at Testfile:2`},
 
+	{"sticky", `wrong argument count or unexpected line ending after 'sticky', at Testfile:2`},
+	{"sticky magic", `sticky: bad value "magic": expecting cookie or client_ip, at Testfile:2`},
+	{"sticky cookie\n sticky client_ip", `sticky is already set (Testfile:2), at Testfile:3`},
+	{"sticky client_ip lb", `sticky: unexpected argument "lb", at Testfile:2`},
+	{"sticky client_ip {\n\tmax_age 1h\n}", `sticky does not take a block, at Testfile:3`},
+	{"sticky cookie a b c", `sticky: unexpected argument "c", at Testfile:2`},
+	{"sticky cookie \"\"", `sticky: empty argument, at Testfile:2`},
+	{"sticky cookie a;b", `sticky: cookie name "a;b" is not a token, at Testfile:2`},
+	{"sticky cookie {\n\tmax_age 0s\n}", `max_age: must be at least 1s, at Testfile:3`},
+	{"sticky cookie {\n\tmax_age 1h\n\tmax_age 1h\n}", `max_age is already set (Testfile:3), at Testfile:4`},
+	{"sticky cookie {\n\tpath app\n}", `sticky: path "app" does not begin with / or has characters that it must not have, at Testfile:3`},
+	{"sticky cookie {\n\tdomain a_b;c\n}", `sticky: domain "a_b;c" is not a domain, at Testfile:3`},
+	{"sticky cookie {\n\tsame_site maybe\n}", `same_site: bad value "maybe": expecting lax or strict or none, at Testfile:3`},
+	{"sticky cookie {\n\tsecure\n}", `unrecognized subdirective secure, at Testfile:3`},
+	{"max_age 1h", `unrecognized subdirective max_age; it belongs into the block of sticky cookie, at Testfile:2`},
+
 	{"health_uri ok", `health_uri "ok" is not a path with an optional query, at Testfile:2`},
 	{"health_uri /a\n health_path /b", `health_path does not go together with health_uri (Testfile:2), at Testfile:3`},
 	{"health_port 1\n health_upstream b:1", `health_upstream does not go together with health_port (Testfile:2), at Testfile:3`},
@@ -166,7 +182,6 @@ var blockErrors = []struct{ block, want string }{
 	{"copy_response_headers", `copy_response_headers is not supported; use the intercept directive around load_balance, at Testfile:2`},
 	{"@bad status 500", `response matcher @bad is not supported; use the intercept directive around load_balance, at Testfile:2`},
 
-	{"sticky cookie", `sticky is not available in this version, at Testfile:2`},
 	{"bounded_load 1.25", `bounded_load is not available in this version, at Testfile:2`},
 	{"persist off", `persist is not available in this version, at Testfile:2`},
 }

@@ -189,6 +189,10 @@ type LoadBalancing struct {
 	// Default: 20 % of the active requests, but at least 3.
 	RetryBudget *RetryBudget `json:"retry_budget,omitempty"`
 
+	// What keeps a client with the backend that it has been with. Default:
+	// nothing.
+	Sticky *Sticky `json:"sticky,omitempty"`
+
 	Retry
 }
 

@@ -177,6 +177,7 @@ func TestRefersOnly(t *testing.T) {
 		`{"pool": "x", "load_balancing": {"all_down": "fail"}}`:                 false,
 		`{"pool": "x", "load_balancing": {"slow_start": 1}}`:                    false,
 		`{"pool": "x", "load_balancing": {"selection_policy": {}}}`:             false,
+		`{"pool": "x", "load_balancing": {"sticky": {"by": "client_ip"}}}`:      false,
 	} {
 		h := new(Handler)
 		if err := caddy.StrictUnmarshalJSON([]byte(cfg), h); err != nil {
@@ -191,7 +192,7 @@ func TestRefersOnly(t *testing.T) {
 // What does not exist yet must not look as if it did.
 func TestReservedNamesAreUnknown(t *testing.T) {
 	for _, name := range []string{
-		"sticky", "bounded_load", "persist",
+		"bounded_load", "persist",
 	} {
 		for _, place := range []string{
 			`{%s}`, `{"backends": [{%s}]}`, `{"load_balancing": {%s}}`, `{"transport": {%s}}`,
