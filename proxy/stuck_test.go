@@ -84,7 +84,7 @@ func TestBackendTakesNothing(t *testing.T) {
 			if got := h.verdicts(); !slices.Equal(got, []pool.Verdict{pool.Failed}) {
 				t.Errorf("verdicts %v", got)
 			}
-			if err := h.result(0).err; !strings.Contains(err.Error(), "writing request") {
+			if err := h.result(0).err; !strings.Contains(err.Error(), "writ") { // by the connection, or for the exchange
 				t.Errorf("error %v", err)
 			}
 		})
