@@ -33,8 +33,14 @@ func (h *Handler) definition(ctx caddy.Context, app *App) (*pool.Definition, dis
 	}
 	if h.LoadBalancing != nil {
 		def.RetryBudget = h.LoadBalancing.RetryBudget
+		if queue := h.LoadBalancing.Queue; queue != nil {
+			def.Queue = pool.QueueLimits{Size: queue.Size, Timeout: time.Duration(queue.Timeout)}
+		}
 		def.IgnoreHealthWhenAllDown = h.LoadBalancing.AllDown == config.AllDownIgnoreHealth
 		def.SlowStart = time.Duration(h.LoadBalancing.SlowStart)
+	}
+	if def.Sticky, err = h.sticky(app); err != nil {
+		return nil, nil, err
 	}
 	policy, err := h.policy(ctx)
 	if err != nil {
@@ -138,7 +144,7 @@ func definitionJSON(h *config.Handler) ([]byte, error) {
 		lb := *h.LoadBalancing
 		lb.Retry = config.Retry{}
 		part.LoadBalancing = nil
-		if lb.PolicyRaw != nil || lb.AllDown != "" || lb.BoundedLoad != nil || lb.RetryBudget != nil || lb.SlowStart != 0 {
+		if lb.PolicyRaw != nil || lb.AllDown != "" || lb.BoundedLoad != nil || lb.Queue != nil || lb.RetryBudget != nil || lb.SlowStart != 0 || lb.Sticky != nil {
 			part.LoadBalancing = &lb
 		}
 	}

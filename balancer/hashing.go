@@ -89,6 +89,12 @@ func (h *hashed) choose(q *pool.Request) (m *pool.Member, decided bool) {
 // settle implements chooser.
 func (*hashed) settle(*pool.Request, *pool.Member) {}
 
+// assign implements chooser.
+func (h *hashed) assign(q *pool.Request, _ *pool.Member) (decided bool) {
+	_, decided = h.hash(q)
+	return decided
+}
+
 // tracker implements trackingChooser.
 func (h *hashed) tracker() pool.LoadTracker {
 	if h.bound == nil {

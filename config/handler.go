@@ -177,6 +177,11 @@ type LoadBalancing struct {
 	// Default: `fail`.
 	AllDown string `json:"all_down,omitempty"`
 
+	// Requests that find no backend with room for them wait in a queue, until
+	// a backend has. Default: no queue; such requests are answered with 503 at
+	// once.
+	Queue *Queue `json:"queue,omitempty"`
+
 	// How long a backend that comes to take requests again, or was added while
 	// the pool served, takes to get its full share of requests, and of its
 	// `max_requests`: both grow evenly from a tenth. It does not apply to the
@@ -190,6 +195,10 @@ type LoadBalancing struct {
 	// because of their load.
 	// Default: 20 % of the active requests, but at least 3.
 	RetryBudget *RetryBudget `json:"retry_budget,omitempty"`
+
+	// What keeps a client with the backend that it has been with. Default:
+	// nothing.
+	Sticky *Sticky `json:"sticky,omitempty"`
 
 	Retry
 }

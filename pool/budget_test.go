@@ -168,3 +168,25 @@ func BenchmarkAllowRetry(b *testing.B) {
 		p.Leave(&q)
 	})
 }
+
+// A backend that was tried already is the last resort, behind all tiers.
+func TestRetryGoesToTheNextTier(t *testing.T) {
+	def := define(t)
+	def.Backends = []Spec{
+		spec(t, config.Backend{Address: "a:1"}), spec(t, config.Backend{Address: "b:1"}),
+		spec(t, config.Backend{Address: "spare:1", Priority: 1}),
+	}
+	p := newTestPool(t, nil, def)
+	var q Request
+	var order []string
+	for range 4 {
+		m, err := p.Acquire(&q)
+		must(t, err)
+		order = append(order, m.ID())
+		q.MarkTried(m.Backend)
+		m.Release()
+	}
+	if order[2] != "spare:1" || order[3] == "spare:1" {
+		t.Errorf("tried %v, want the spare one third, and then one of the first tier", order)
+	}
+}

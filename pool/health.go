@@ -1,6 +1,9 @@
 package pool
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // SetHealth records what health checks found of a backend. reason says why it
 // is down; it is shown to people. The change reaches requests within a few
@@ -34,7 +37,23 @@ func (p *Pool) SetDiscovered(discovery string, specs []Spec) {
 	}
 	p.discovered = specs
 	p.define()
-	p.apply(p.merge(), !first, ByDiscovery)
+	next := p.merge()
+	p.apply(next, !first && p.staysUp(next), ByDiscovery)
+}
+
+// staysUp reports whether any of the backends that requests go to now is among
+// the next ones. If not, those which are new cannot wait to be probed: there
+// would be nobody to serve until then.
+func (p *Pool) staysUp(next merged) bool {
+	now := time.Now()
+	for i := range next.specs {
+		spec := &next.specs[i]
+		b := p.find(spec.ID)
+		if b != nil && b.address == spec.Address && b.cond.state(now).accepts() {
+			return true
+		}
+	}
+	return false
 }
 
 // discovers reports whether the pool has the source, or may get it back.

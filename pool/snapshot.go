@@ -64,6 +64,7 @@ type Member struct {
 	// Transport carries requests to the backend.
 	Transport Transport
 
+	number  int    // in Members of its snapshot
 	limit   int64  // of requests in flight; 0: none
 	trial   *trial // it is returning from an ejection; nil: it is not
 	gated   bool   // the trial is of one request at a time
@@ -83,6 +84,9 @@ func (m *Member) Full() bool {
 
 // Pool returns the pool that the member belongs to.
 func (m *Member) Pool() *Pool { return m.pool }
+
+// Number returns the position of the member among all of its snapshot.
+func (m *Member) Number() int { return m.number }
 
 func (m *Member) reserve(limit int64) bool {
 	if !m.gated {

@@ -3,6 +3,7 @@ package pool
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -315,5 +316,30 @@ func TestNothingIsPickedAfterRemoval(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Backends that replace all which have served cannot wait for a probe.
+func TestDiscoveryReplacesAll(t *testing.T) {
+	def := define(t)
+	def.Discovery = "dns"
+	p := newTestPool(t, nil, def)
+	for _, step := range []struct{ found, want string }{
+		{"a:1 b:1", "[a:1 b:1]"},
+		{"b:1 c:1", "[b:1]"},
+		{"d:1 e:1", "[d:1 e:1]"},
+		{"e:1 f:1", "[e:1]"},
+		{"", "[]"},
+		{"a:1", "[a:1]"},
+	} {
+		p.SetDiscovered("dns", specsFrom(t, FromDiscovery, strings.Fields(step.found)...))
+		if got := accepting(p); got != step.want {
+			t.Errorf("with %q found: accepting %s, want %s", step.found, got, step.want)
+		}
+	}
+	must(t, p.Patch("a:1", Patch{AdminState: ptr(Drain)}, Options{Force: true}))
+	p.SetDiscovered("dns", specsFrom(t, FromDiscovery, "a:1", "b:1"))
+	if got := accepting(p); got != "[b:1]" {
+		t.Errorf("beside one that drains: accepting %s", got)
 	}
 }

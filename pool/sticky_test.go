@@ -30,7 +30,7 @@ func (s sessions) Home(q *Request) *Backend {
 	return nil
 }
 
-func (s sessions) Begin(q *Request, b *Backend, h http.Header, _ bool) {
+func (s sessions) Begin(q *Request, b *Member, h http.Header, _ bool) {
 	s.register[q.HTTP.Header.Get("Client")] = b.id
 	h.Add("Session", b.id)
 }
@@ -62,7 +62,7 @@ func (v *visit) begin(t testing.TB) string {
 // end answers the request and returns what became of the session.
 func (v *visit) end() string {
 	h := make(http.Header)
-	v.Settle(v.m, h, false)
+	v.Settle(v.m, h, true, false)
 	v.m.Release()
 	return h.Get("Session")
 }
@@ -189,7 +189,7 @@ func TestSessionOfRetriedRequest(t *testing.T) {
 		v.m.Release()
 	}
 	h := make(http.Header)
-	v.Settle(p.Snapshot().Find("a:1"), h, false)
+	v.Settle(p.Snapshot().Find("a:1"), h, true, false)
 	if got := h.Get("Session"); got != "continued" {
 		t.Errorf("answered by its own backend after all: %q", got)
 	}

@@ -27,6 +27,9 @@ var (
 	ErrClosed = errors.New("pool is no longer in the config")
 )
 
+// Queues reports whether requests wait, in a queue, that find no slot.
+func (p *Pool) Queues() bool { return p.queue.size.Load() > 0 }
+
 // Wait gets a slot for a request that Acquire had none for, as soon as the
 // request's turn comes and there is one. It returns at once if the request may
 // not wait, and ends early with the context, whose error it returns then.

@@ -145,8 +145,8 @@ func (s seconds) Home(q *Request) *Backend {
 	}
 	return nil
 }
-func (seconds) Begin(*Request, *Backend, http.Header, bool) {}
-func (seconds) Continue(http.Header)                        {}
+func (seconds) Begin(*Request, *Member, http.Header, bool) {}
+func (seconds) Continue(http.Header)                       {}
 
 // BenchmarkAcquire gets and gives back a slot, with nobody waiting.
 func BenchmarkAcquire(b *testing.B) {

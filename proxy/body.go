@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"maps"
@@ -27,6 +26,7 @@ type clientBody struct {
 	cut      bool                // such a read was ended
 	canceled bool                // that cancels the client's context
 	started  bool                // a read of src has begun
+	taken    bool                // one for an attempt, which is not remembered
 	finished bool                // src was read to its end
 	waited   time.Duration       // for the client
 	err      error               // what is wrong with src
@@ -38,28 +38,6 @@ type clientBody struct {
 	whole    bool   // prefix is all there is
 	trailer  http.Header
 }
-
-// buffer reads up to limit bytes, -1 for all, so that a body that fits can be
-// sent again. It reports whether it fits.
-func (b *clientBody) buffer(limit int64) (fits bool, err error) {
-	var src io.Reader = readerFunc(func(p []byte) (int, error) { return b.read(nil, p) })
-	if limit > 0 {
-		src = io.LimitReader(src, limit+1)
-	}
-	var buf bytes.Buffer
-	_, err = buf.ReadFrom(src)
-	b.prefix = buf.Bytes()
-	if err != nil {
-		return false, err
-	}
-	b.whole = limit < 0 || int64(len(b.prefix)) <= limit
-	return b.whole, nil
-}
-
-type readerFunc func([]byte) (int, error)
-
-// Read implements io.Reader.
-func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // read reads from the client, for an attempt or, if that is nil, ahead of all.
 func (b *clientBody) read(reader *attemptBody, p []byte) (int, error) {
@@ -109,6 +87,7 @@ func (b *clientBody) begin(reader *attemptBody) (first bool, err error) {
 	}
 	first = !b.started
 	b.started, b.reader = true, reader
+	b.taken = b.taken || reader != nil
 	return first, nil
 }
 
@@ -188,7 +167,7 @@ func (b *clientBody) repeatable() bool {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return !b.started || b.whole || b.finished && b.got.bytes == 0 && len(b.trailer) == 0
+	return !b.taken || b.whole || b.finished && b.got.bytes == 0 && len(b.trailer) == 0
 }
 
 // complete reports whether all of the body has come from the client.
@@ -228,6 +207,7 @@ type attemptBody struct {
 	guard   *atomic.Pointer[guardConn] // the connection it goes over; nil: one that is known to live
 	trailer http.Header                // of the outgoing request
 	interim *interimWriter             // of the attempt
+	watch   *takeWatch                 // of the attempt; nil: none
 	closed  atomic.Bool
 	begun   atomic.Bool
 	ahead   []byte // of body.prefix
@@ -254,13 +234,16 @@ func (a *attemptBody) Read(p []byte) (int, error) {
 	if len(a.ahead) > 0 {
 		n := copy(p, a.ahead)
 		a.ahead = a.ahead[n:]
+		a.watch.given()
 		return n, nil
 	}
 	if a.body.whole {
 		a.publishTrailer()
 		return 0, io.EOF
 	}
+	a.watch.taken()
 	n, err := a.body.read(a, p)
+	a.watch.given()
 	if errors.Is(err, io.EOF) {
 		a.publishTrailer()
 	}
@@ -306,7 +289,7 @@ func (a *attemptBody) again() (io.ReadCloser, error) {
 		return nil, errBodyClosed
 	}
 	again := newAttemptBody(a.body, a.guard, a.trailer)
-	again.interim = a.interim
+	again.interim, again.watch = a.interim, a.watch
 	return again, nil
 }
 

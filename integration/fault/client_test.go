@@ -76,6 +76,9 @@ func (c *client) exchange(a ask, o *outcome) (class, error) {
 	}
 	o.begun = true
 	resp, err := http.ReadResponse(c.r, &http.Request{Method: a.method})
+	for err == nil && resp.StatusCode < 200 {
+		resp, err = http.ReadResponse(c.r, &http.Request{Method: a.method})
+	}
 	if err != nil {
 		return c.ended(fmt.Errorf("head of the response: %w", err))
 	}

@@ -26,7 +26,7 @@ func (s *stage) until(want class) {
 	defer c.close()
 	eventually(s.t, func() error {
 		if o := c.do(newGet()); o.class != want {
-			return fmt.Errorf("a request got %q, want %q: %v", o.class, want, o.err)
+			return fmt.Errorf("a request got %q, want %q: %w", o.class, want, o.err)
 		}
 		return nil
 	})

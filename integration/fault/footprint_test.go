@@ -30,6 +30,9 @@ type poolStatus struct {
 	Tunnels   int64           `json:"tunnels"`
 	Queued    int64           `json:"queued"`
 	Backends  []backendStatus `json:"backends"`
+
+	Retries        uint64 `json:"retries"`
+	RetriesRefused uint64 `json:"retries_refused"`
 }
 
 type backendStatus struct {

@@ -35,13 +35,6 @@ func (y *tally) add(o outcome) {
 	y.bad[o.id], y.outcomes[o.id] = o.class, o
 }
 
-// count returns how many requests there were.
-func (y *tally) count() int {
-	y.mu.Lock()
-	defer y.mu.Unlock()
-	return y.requests
-}
-
 // goods returns how many requests there were that went well.
 func (y *tally) goods() int {
 	y.mu.Lock()

@@ -30,6 +30,7 @@ type layout struct {
 	health    string   // in place of the health checks below
 	race      bool     // with the race detector
 	maxFiles  int
+	access    string // file of the access log
 }
 
 // quickHealth are health checks that leave no doubt for long.
@@ -76,6 +77,9 @@ func (s *stage) config() string {
 	if l.site == "" {
 		l.site = fmt.Sprintf("load_balance %s {\npool web\n%s\n%s\ntransport http {\nkeepalive 200ms\n%s\n}\n}\n",
 			strings.Join(addresses, " "), l.health, l.pool, l.transport)
+	}
+	if l.access != "" {
+		l.site = fmt.Sprintf("log {\noutput file %s {\nroll_disabled\n}\n}\n", l.access) + l.site
 	}
 	return fmt.Sprintf("{\nadmin %s\nlog {\nexclude admin.api\n}\ngrace_period 5s\n%s\n}\nhttp://%s {\n%s\n}\n", s.admin, l.global, s.front, l.site)
 }
