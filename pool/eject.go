@@ -83,7 +83,7 @@ func (p *Pool) Eject(m *Member, until time.Time, reason string) Decision {
 // ejectByRules makes the next ejection in a row.
 func (b *Backend) ejectByRules(rules *Ejections, r float64, now time.Time) {
 	e := &b.cond.ejection
-	e.level = min(e.levelAt(now, rules.Base)+1, maxLevel)
+	e.level = nextLevel(e.levelAt(now, rules.Base), rules.Base, rules.Max)
 	e.until = now.Add(ejectionTime(rules.Base, rules.Max, e.level, r))
 	if e.trial != nil {
 		e.trial.end()

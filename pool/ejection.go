@@ -36,6 +36,16 @@ func (e *ejection) levelAt(now time.Time, base time.Duration) int {
 	return max(e.level-int(min(now.Sub(e.back)/base, maxLevel)), 0)
 }
 
+// nextLevel returns the level after one more ejection. It does not rise where the
+// time would not, so that good behaviour shows at once. It does once in any case,
+// to tell a first ejection from another.
+func nextLevel(level int, base, most time.Duration) int {
+	if level < 2 || level < maxLevel && ejectionTime(base, most, level, 0) < most {
+		return level + 1
+	}
+	return level
+}
+
 // maxLevel is as often as the time doubles, so that it stays within what a
 // duration can be.
 const maxLevel = 32

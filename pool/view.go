@@ -106,10 +106,10 @@ func (v *BackendView) addMember(m *Member, snap *Snapshot, now time.Time) {
 		if m.warmth < m.warmest {
 			v.Reason = fmt.Sprintf("full: the %d requests reached that max_requests allows during slow start", m.limit)
 		}
-	case v.Accepting && m.gated && !m.trial.open():
+	case v.State == string(stateProbing) && m.gated && !m.trial.open():
 		v.Accepting = false // the reason is what it was
 	}
-	if until := m.cameIn.Add(m.pool.def.SlowStart); v.State == string(stateUp) && m.warmth < fullWarmth && now.Before(until) {
+	if until := m.cameIn.Add(m.pool.def.SlowStart); v.State == string(stateUp) && m.warmth < m.warmest && now.Before(until) {
 		v.SlowStartUntil = until
 		v.EffectiveWeight = float64(v.Weight) * float64(m.warmth) / float64(m.warmest)
 	}
