@@ -41,7 +41,7 @@ type Backend struct {
 	tunnels  atomic.Int64
 	member   atomic.Pointer[Member] // of the pool's current snapshot
 
-	ejected atomic.Bool // may be out; a hint for those who look often
+	ejected atomic.Bool // is out, at once; not in again before the snapshot says so
 
 	attachment atomic.Value
 	mu         sync.Mutex
