@@ -82,6 +82,10 @@ type chooser interface {
 	// decided, the fallback picks, and settle is told what.
 	choose(q *pool.Request) (m *pool.Member, decided bool)
 	settle(q *pool.Request, m *pool.Member)
+
+	// assign is told of a member that the request was given without a choice,
+	// and reports whether it would not have been the fallback's to choose.
+	assign(q *pool.Request, m *pool.Member) (decided bool)
 }
 
 // either is the picker of a policy that has a fallback.
@@ -127,6 +131,16 @@ func (e *either) Pick(q *pool.Request) *pool.Member {
 	return m
 }
 
+// Settle implements pool.Settler.
+func (e *either) Settle(q *pool.Request, m *pool.Member) {
+	if e.chooser.assign(q, m) {
+		return
+	}
+	if fallback, ok := e.fallback.(pool.Settler); ok {
+		fallback.Settle(q, m)
+	}
+}
+
 // trackingEither is an either whose fallback tracks loads, and so has to be
 // told of picks that were not its own.
 type trackingEither struct {
@@ -156,5 +170,6 @@ func (e *trackingEither) Refresh() { e.tracker.Refresh() }
 // Interface guards
 var (
 	_ pool.Paced       = (*either)(nil)
+	_ pool.Settler     = (*either)(nil)
 	_ pool.LoadTracker = (*trackingEither)(nil)
 )

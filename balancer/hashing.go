@@ -64,6 +64,12 @@ func (h *hashed) choose(q *pool.Request) (m *pool.Member, decided bool) {
 // settle implements chooser.
 func (*hashed) settle(*pool.Request, *pool.Member) {}
 
+// assign implements chooser.
+func (h *hashed) assign(q *pool.Request, _ *pool.Member) (decided bool) {
+	_, decided = h.hash(q)
+	return decided
+}
+
 func hashString(s string) uint64 { return xxhash.Sum64String(s) }
 
 // Interface guards

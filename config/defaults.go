@@ -10,6 +10,7 @@ import (
 const (
 	DefaultDialTimeout           = 3 * time.Second
 	DefaultResponseHeaderTimeout = 60 * time.Second
+	DefaultWriteTimeout          = 60 * time.Second
 	DefaultExpectContinueTimeout = time.Second
 	DefaultTLSHandshakeTimeout   = 10 * time.Second
 	DefaultIdleConnTimeout       = 90 * time.Second
