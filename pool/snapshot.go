@@ -79,8 +79,12 @@ type Member struct {
 
 // Full reports whether the backend has as many requests as it may have.
 func (m *Member) Full() bool {
-	return m.limit > 0 && m.inFlight.Load() >= m.limit || m.gated && !m.trial.open()
+	return m.limit > 0 && m.inFlight.Load() >= m.limit || m.gated && !m.trial.open() || m.justEjected()
 }
+
+// justEjected reports whether the backend was ejected since the snapshot was
+// made. The next one takes some milliseconds.
+func (m *Member) justEjected() bool { return m.Accepting && m.ejected.Load() }
 
 // Pool returns the pool that the member belongs to.
 func (m *Member) Pool() *Pool { return m.pool }
@@ -89,6 +93,9 @@ func (m *Member) Pool() *Pool { return m.pool }
 func (m *Member) Number() int { return m.number }
 
 func (m *Member) reserve(limit int64) bool {
+	if m.justEjected() {
+		return false
+	}
 	if !m.gated {
 		return m.Backend.reserve(limit)
 	}
