@@ -222,7 +222,7 @@ func TestEjectionIsImmediate(t *testing.T) {
 	if got := p.Eject(m, time.Time{}, "x"); got != Ejected {
 		t.Fatalf("decision %d", got)
 	}
-	if m.reserve() || !m.Full() {
+	if m.reserve(m.limit) || !m.Full() {
 		t.Error("a backend that was just ejected takes requests")
 	}
 }
