@@ -200,7 +200,7 @@ func TestLatePickMeetsTheGate(t *testing.T) {
 			eject(t, p, "a:1", Ejected)
 			time.Sleep(12 * time.Second)
 			trying = p.Snapshot().Find("a:1")
-			if !trying.reserve() {
+			if !trying.reserve(trying.limit) {
 				t.Error("no turn")
 			}
 		}
@@ -212,6 +212,19 @@ func TestLatePickMeetsTheGate(t *testing.T) {
 		m.Release()
 		trying.Release()
 	})
+}
+
+// An ejection takes effect at once, for picks from the snapshot before as well.
+func TestEjectionIsImmediate(t *testing.T) {
+	p, _ := newEjecting(t, testRules, "a:1", "b:1")
+	m := acquire(t, p, "a:1")
+	m.Release()
+	if got := p.Eject(m, time.Time{}, "x"); got != Ejected {
+		t.Fatalf("decision %d", got)
+	}
+	if m.reserve(m.limit) || !m.Full() {
+		t.Error("a backend that was just ejected takes requests")
+	}
 }
 
 func TestMostEjected(t *testing.T) {
@@ -348,6 +361,29 @@ func TestProbeEndsEjection(t *testing.T) {
 		fixed.ProbePassed(fixed.find("a:1"), time.Now())
 		settle()
 		wantState(t, fixed, "a:1", stateEjected)
+	})
+}
+
+// A backend that was in maintenance is not what it was.
+func TestMaintenanceEndsEjection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, _ := newEjecting(t, testRules, "a:1", "b:1")
+		eject(t, p, "a:1", Ejected)
+		time.Sleep(11 * time.Second)
+		synctest.Wait()
+		m := acquire(t, p, "a:1")
+		must(t, p.Patch("a:1", Patch{AdminState: ptr(Drain)}, Options{}))
+		must(t, p.Patch("a:1", Patch{AdminState: ptr(Ready)}, Options{}))
+		wantState(t, p, "a:1", stateProbing)
+		must(t, p.Patch("a:1", Patch{AdminState: ptr(Maintenance)}, Options{}))
+		wantState(t, p, "a:1", stateMaintenance)
+		must(t, p.Patch("a:1", Patch{AdminState: ptr(Ready)}, Options{}))
+		wantState(t, p, "a:1", stateUp)
+		if v, _, _ := p.ViewBackend("a:1"); v.Ejections != 0 || m.OnTrial() {
+			t.Errorf("%+v", v)
+		}
+		m.Release()
+		eject(t, p, "b:1", Ejected) // there is room
 	})
 }
 
