@@ -25,6 +25,8 @@ type App struct {
 	logger *zap.Logger
 	events *caddyevents.App
 
+	secret storedSecret
+
 	mu       sync.Mutex
 	defined  map[string]*definition
 	referred map[string]bool
@@ -96,6 +98,8 @@ func (a *App) Start() error {
 			return fmt.Errorf("pool %q is used, but no load_balance handler of the config defines it", name)
 		}
 	}
+	a.keepSecret()
+	a.tellOfSharedCookies()
 	checker.SetLogger(a.logger.Named("health"))
 	for name, d := range a.defined {
 		p, err := registry.Acquire(name)

@@ -23,7 +23,7 @@ var layers = map[string]struct {
 	because string
 }{
 	".": {
-		"admin caddyfile command proxy health discovery balancer pool config metrics",
+		"admin caddyfile command proxy health discovery balancer sticky pool config metrics",
 		"the root wires everything together, for Caddy to load; main packages are above it",
 	},
 	"cmd/caddy": {
@@ -43,11 +43,11 @@ var layers = map[string]struct {
 		"the commands talk to another process over HTTP, and have no pools of their own",
 	},
 	"proxy": {
-		"balancer pool config metrics",
+		"balancer pool config metrics shortage",
 		"forwarding knows backends only through their pool; probes and DNS must not be in a request's way",
 	},
 	"health": {
-		"balancer pool config metrics",
+		"balancer pool config metrics shortage",
 		"health is observed and reported; what follows from it is the pool's decision, and requests are the proxy's",
 	},
 	"discovery": {
@@ -55,8 +55,12 @@ var layers = map[string]struct {
 		"discovered backends are like all others, so nothing but the pool needs to hear of them",
 	},
 	"balancer": {
-		"pool config metrics",
+		"sticky pool config metrics",
 		"a policy picks one backend of a snapshot; what made the snapshot and what is done with the pick is not its concern",
+	},
+	"sticky": {
+		"pool config metrics",
+		"sessions stand before the policy and know backends; which policy follows, and what is sent to whom, is not their concern",
 	},
 	"pool": {
 		"config metrics",
@@ -73,6 +77,10 @@ var layers = map[string]struct {
 	"metrics": {
 		"",
 		"all may count, so what counts cannot know who does",
+	},
+	"shortage": {
+		"",
+		"what this machine lacks has nothing to do with what it was wanted for",
 	},
 	"integration": {
 		"",

@@ -23,9 +23,23 @@ type poolJSON struct {
 	InFlight  int64         `json:"in_flight"`
 	Tunnels   int64         `json:"tunnels"`
 	Queued    int64         `json:"queued"`
+	Queue     *queueJSON    `json:"queue,omitempty"` // nil: there is none
 	Retries   uint64        `json:"retries"`
 	Refused   uint64        `json:"retries_refused"`   // by the retry budget
 	Backends  []backendJSON `json:"backends,omitzero"` // nil: not shown
+}
+
+// queueJSON is the queue of a pool. Times are in milliseconds.
+type queueJSON struct {
+	Size     int     `json:"size"`
+	Timeout  float64 `json:"timeout"`
+	Longest  float64 `json:"longest"`
+	Wait     float64 `json:"wait"`
+	Waited   uint64  `json:"waited"`
+	Served   uint64  `json:"served"`
+	TimedOut uint64  `json:"timed_out"`
+	Left     uint64  `json:"left"`
+	Refused  uint64  `json:"refused"`
 }
 
 // backendJSON is a backend: first what can be set, then what can only be read.
@@ -50,6 +64,7 @@ type backendJSON struct {
 	Failures     uint64      `json:"failures"`
 	Latency      float64     `json:"latency,omitempty"` // ms
 	LastCheck    *checkJSON  `json:"last_check,omitempty"`
+	LastSession  *time.Time  `json:"last_session,omitempty"`
 	EjectedUntil *time.Time  `json:"ejected_until,omitempty"`
 	Ejections    int         `json:"ejections,omitempty"` // in a row
 
@@ -72,7 +87,7 @@ func wireBackend(v pool.BackendView) backendJSON {
 		ID: v.ID, Address: v.Address.String(), Weight: v.Weight, Priority: v.Priority,
 		MaxRequests: v.MaxRequests, AdminState: v.AdminState, Labels: v.Labels,
 		Source: v.Source, State: v.State, Health: v.Health, Accepting: v.Accepting, Reason: v.Reason,
-		InFlight: v.InFlight, Tunnels: v.Tunnels, Requests: v.Requests, Failures: v.Failures,
+		InFlight: v.InFlight, Tunnels: v.Tunnels, Queued: v.Queued, Requests: v.Requests, Failures: v.Failures,
 		Latency: milliseconds(v.Latency), Since: timestamp(v.Since),
 		Ejections: v.Ejections, EffectiveWeight: v.EffectiveWeight,
 	}
@@ -82,8 +97,20 @@ func wireBackend(v pool.BackendView) backendJSON {
 	if check := v.LastCheck; !check.At.IsZero() {
 		b.LastCheck = &checkJSON{At: timestamp(check.At), Duration: milliseconds(check.Duration), OK: check.OK, Text: check.Text}
 	}
+	b.LastSession = optionalTime(v.LastSession)
 	b.EjectedUntil, b.SlowStartUntil = optionalTime(v.EjectedUntil), optionalTime(v.SlowStartUntil)
 	return b
+}
+
+func wireQueue(v pool.QueueView) *queueJSON {
+	if v.Size == 0 {
+		return nil
+	}
+	return &queueJSON{
+		Size: v.Size, Timeout: milliseconds(v.Timeout),
+		Longest: milliseconds(v.Longest), Wait: milliseconds(v.Wait),
+		Waited: v.Waited, Served: v.Served, TimedOut: v.TimedOut, Left: v.Left, Refused: v.Refused,
+	}
 }
 
 func optionalTime(t time.Time) *time.Time {
@@ -116,6 +143,7 @@ func wirePool(v pool.View, backends bool) poolJSON {
 		p.InFlight += b.InFlight
 		p.Tunnels += b.Tunnels
 	}
+	p.Queued, p.Queue = v.Queue.Length, wireQueue(v.Queue)
 	if backends {
 		p.Backends = wireBackends(v.Backends)
 	}

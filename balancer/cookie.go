@@ -3,7 +3,6 @@ package balancer
 import (
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -130,8 +129,9 @@ func (p *Cookie) NewPicker(members []*pool.Member, prev pool.Picker) pool.Picker
 	})
 }
 
-// cookieFor returns the cookie with a value for a client that uses TLS or not.
-func (p *Cookie) cookieFor(secure bool, value string) *http.Cookie {
+// line returns the Set-Cookie field with a value, for a client that uses TLS or
+// not.
+func (p *Cookie) line(value string, secure bool) string {
 	c := &http.Cookie{
 		Name: p.Name, Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode,
 		MaxAge: int(time.Duration(p.MaxAge) / time.Second),
@@ -139,34 +139,12 @@ func (p *Cookie) cookieFor(secure bool, value string) *http.Cookie {
 	if secure {
 		c.Secure, c.SameSite = true, http.SameSiteNoneMode
 	}
-	return c
+	return c.String()
 }
 
 // sameCookies reports whether other makes the same cookies of the same values.
 func (p *Cookie) sameCookies(other *Cookie) bool {
 	return p.Name == other.Name && p.MaxAge == other.MaxAge
-}
-
-const setCookie = "Set-Cookie"
-
-// dropCookie removes cookies with a name from a response that has not been
-// sent.
-func dropCookie(h http.Header, name string) {
-	list := h[setCookie]
-	if len(list) == 0 {
-		return
-	}
-	rest := list[:0]
-	for _, line := range list {
-		if before, _, _ := strings.Cut(line, "="); before != name {
-			rest = append(rest, line)
-		}
-	}
-	if len(rest) == 0 {
-		delete(h, setCookie)
-		return
-	}
-	h[setCookie] = rest
 }
 
 // Interface guards

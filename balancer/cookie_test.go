@@ -296,7 +296,7 @@ func TestCookieOverRebuild(t *testing.T) {
 	} {
 		policy := newPolicy(t, config).(*Cookie)
 		chooser, members := use(policy, specs)
-		want := policy.cookieFor(true, signed("new", members[7].AddressText())).String()
+		want := policy.line(signed("new", members[7].AddressText()), true)
 		if got := chooser.line(members[7], true); got != want {
 			t.Errorf("%s:\ngot  %s\nwant %s", config, got, want)
 		}

@@ -1,20 +1,14 @@
 package balancer
 
 import (
-	"encoding/hex"
-	"net/http"
-	"net/textproto"
-	"strings"
-
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-
 	"github.com/caddy-loadbalance/caddy-loadbalance/pool"
+	"github.com/caddy-loadbalance/caddy-loadbalance/sticky"
 )
 
 // cookieChooser finds the member that a request's cookie names.
 type cookieChooser struct {
 	policy *Cookie
-	badges *badges
+	badges *sticky.Badges
 	seats  []*pool.Member // by number in badges; nil if not there
 	number []uint32       // in badges, of each member
 }
@@ -23,23 +17,40 @@ type cookieChooser struct {
 // they are the same.
 func newCookieChooser(policy *Cookie, members []*pool.Member, before *cookieChooser) *cookieChooser {
 	c := &cookieChooser{policy: policy}
-	var known *badges
+	var known *sticky.Badges
 	if before != nil && before.policy.Secret == policy.Secret {
 		known = before.badges
 		if c.badges = known; before.policy.sameCookies(policy) && c.seat(members) {
 			return c
 		}
 	}
-	c.badges = newBadges(policy.Secret, members, known)
+	backends := make([]*pool.Backend, len(members))
+	for i, m := range members {
+		backends[i] = m.Backend
+	}
+	c.badges = sticky.NewBadges([]byte(policy.Secret), appendAddress, backends, known)
 	c.seat(members)
 	return c
+}
+
+// appendAddress appends what reverse_proxy makes a cookie of: host and port, or
+// the path of a unix socket in the form `unix//path`.
+func appendAddress(b []byte, backend *pool.Backend) []byte {
+	address := backend.Address()
+	switch {
+	case address.IsUnix():
+		return append(append(b, "unix/"...), address.Host...)
+	case address.Scheme == "" && address.Network == "":
+		return append(b, backend.AddressText()...) // spelled out already
+	}
+	return append(b, address.HostPort()...)
 }
 
 // seat finds the members among the badges. It is not ok if they are in another
 // order, or not all there; nor if they are less than half, so that what is long
 // gone is not kept.
 func (c *cookieChooser) seat(members []*pool.Member) (ok bool) {
-	known := c.badges.backends
+	known := c.badges.Backends()
 	if len(members) > len(known) || 2*len(members) < len(known) {
 		return false
 	}
@@ -63,19 +74,11 @@ func (c *cookieChooser) choose(q *pool.Request) (m *pool.Member, decided bool) {
 	if q.HTTP == nil {
 		return nil, false
 	}
-	for _, line := range q.HTTP.Header["Cookie"] {
-		for line != "" {
-			var part string
-			part, line, _ = strings.Cut(line, ";")
-			name, value, _ := strings.Cut(textproto.TrimString(part), "=")
-			if name != c.policy.Name {
-				continue
-			}
-			if m := c.lookup(value); m != nil && q.Take(m) {
-				// an earlier attempt may have set one for another backend
-				c.unset(q)
-				return m, true
-			}
+	for value := range sticky.Values(q.HTTP.Header, c.policy.Name) {
+		if m := c.lookup(value); m != nil && q.Take(m) {
+			// an earlier attempt may have set one for another backend
+			c.unset(q)
+			return m, true
 		}
 	}
 	return nil, false
@@ -83,15 +86,13 @@ func (c *cookieChooser) choose(q *pool.Request) (m *pool.Member, decided bool) {
 
 // lookup returns the member that a cookie's value stands for, or nil.
 func (c *cookieChooser) lookup(value string) *pool.Member {
-	if len(value) >= 2 && value[0] == '"' && value[len(value)-1] == '"' {
-		value = value[1 : len(value)-1]
+	if n, ok := c.badges.Find(value, c.isSeated); ok {
+		return c.seats[n]
 	}
-	var given mac
-	if !given.decode(value) {
-		return nil
-	}
-	return c.badges.find(&given, c.seats)
+	return nil
 }
+
+func (c *cookieChooser) isSeated(number int) bool { return c.seats[number] != nil }
 
 // settle implements chooser: it sets the cookie for what the fallback picked,
 // in place of one that was set for an earlier attempt.
@@ -100,43 +101,34 @@ func (c *cookieChooser) settle(q *pool.Request, m *pool.Member) {
 	if m == nil || q.HTTP == nil || q.Writer == nil {
 		return
 	}
-	h := q.Writer.Header()
-	h[setCookie] = append(h[setCookie], c.line(m, clientUsesTLS(q.HTTP)))
+	sticky.Add(q.Writer.Header(), c.line(m, sticky.ClientUsesTLS(q.HTTP, false)))
+}
+
+// assign implements chooser: it sets the cookie for what the request was given,
+// unless the client has that one already.
+func (c *cookieChooser) assign(q *pool.Request, m *pool.Member) (decided bool) {
+	if q.HTTP == nil {
+		return false
+	}
+	for value := range sticky.Values(q.HTTP.Header, c.policy.Name) {
+		if c.lookup(value) == m {
+			c.unset(q)
+			return true
+		}
+	}
+	c.settle(q, m)
+	return false
 }
 
 // line returns the Set-Cookie field that names a member.
 func (c *cookieChooser) line(m *pool.Member, secure bool) string {
-	badge := &c.badges.list[c.number[m.Index]]
-	made := &badge.lines[0]
-	if secure {
-		made = &badge.lines[1]
-	}
-	if line := made.Load(); line != nil {
-		return *line
-	}
-	line := c.policy.cookieFor(secure, hex.EncodeToString(badge.mac[:])).String()
-	made.Store(&line)
-	return line
+	return c.badges.Line(int(c.number[m.Index]), secure, c.policy.line)
 }
 
 func (c *cookieChooser) unset(q *pool.Request) {
 	if q.Writer != nil {
-		dropCookie(q.Writer.Header(), c.policy.Name)
+		sticky.Drop(q.Writer.Header(), c.policy.Name)
 	}
-}
-
-// clientUsesTLS reports whether the client's connection is encrypted, as far as
-// this server or a trusted proxy in front of it knows.
-func clientUsesTLS(r *http.Request) bool {
-	if r.TLS != nil {
-		return true
-	}
-	trusted, ok := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
-	if !ok || !trusted {
-		return false
-	}
-	protos := r.Header["X-Forwarded-Proto"]
-	return len(protos) > 0 && protos[len(protos)-1] == "https"
 }
 
 // Interface guard

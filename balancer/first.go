@@ -12,7 +12,8 @@ func init() { caddy.RegisterModule(First{}) }
 // First picks the first backend, in the order of the configuration, that
 // accepts and is not full. The others stand by: one fails over to the next, or
 // fills up before the next is used. Weights have no effect, as there are no
-// shares. Backends added at runtime come last.
+// shares; but one that starts slowly gets only the part of the requests that it
+// is due, at random. Backends added at runtime come last.
 //
 // Caddyfile:
 //
@@ -36,6 +37,11 @@ func (*First) UnmarshalCaddyfile(d *caddyfile.Dispenser) error { return withoutO
 
 // NewPicker implements pool.Policy.
 func (First) NewPicker(members []*pool.Member, _ pool.Picker) pool.Picker {
+	for _, m := range members {
+		if part, of := m.Ramp(); part < of {
+			return inOrderSlowly(members)
+		}
+	}
 	return inOrder(members)
 }
 
@@ -43,6 +49,24 @@ type inOrder []*pool.Member
 
 // Pick implements pool.Picker.
 func (members inOrder) Pick(q *pool.Request) *pool.Member { return offerFrom(q, members, 0) }
+
+// inOrderSlowly is the picker for members of which some start slowly. It offers
+// the request to all of them if those that are due refuse.
+type inOrderSlowly []*pool.Member
+
+// Pick implements pool.Picker.
+func (members inOrderSlowly) Pick(q *pool.Request) *pool.Member {
+	for _, m := range members {
+		part, of := m.Ramp()
+		if part < of && uniform(q, uint64(of)) >= uint64(part) {
+			continue
+		}
+		if q.Take(m) {
+			return m
+		}
+	}
+	return offerFrom(q, members, 0)
+}
 
 // Interface guards
 var (

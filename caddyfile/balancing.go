@@ -17,6 +17,9 @@ var balancingTable = table{
 	"lb_retry_match":  (*parser).retryMatch,
 	"retry_budget":    (*parser).retryBudget,
 	"all_down":        (*parser).allDown,
+	"bounded_load":    (*parser).boundedLoad,
+	"sticky":          (*parser).sticky,
+	"queue":           (*parser).queue,
 	"slow_start":      durationField(func(p *parser) *caddy.Duration { return &p.balancing().SlowStart }),
 }
 
@@ -80,4 +83,15 @@ func (p *parser) retryBudget() error {
 	}
 	b.MinConcurrent = &least
 	return nil
+}
+
+// queue reads how many requests may wait, and how long.
+func (p *parser) queue() (err error) {
+	q := new(config.Queue)
+	p.balancing().Queue = q
+	if q.Size, err = p.number(1); err != nil {
+		return err
+	}
+	q.Timeout, err = p.duration()
+	return err
 }

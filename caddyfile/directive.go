@@ -49,8 +49,17 @@ func Parse(h httpcaddyfile.Helper) (*config.Handler, error) {
 //		lb_try_interval  <interval>
 //		lb_retry_match   <matcher>
 //		retry_budget     <percent> [<min_concurrent>]|off
+//		queue            <size> <timeout>
 //		all_down         fail|ignore_health
+//		bounded_load     <factor>
 //		slow_start       <duration>
+//		sticky           client_ip
+//		sticky           cookie [<name> [<secret>]] {
+//			max_age    <duration>
+//			path       <path>
+//			domain     <domain>
+//			same_site  lax|strict|none
+//		}
 //
 //		# active health checks
 //		health_uri               <uri>

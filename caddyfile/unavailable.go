@@ -8,7 +8,7 @@ import (
 // unavailableTable has names that are reserved for options to come.
 var unavailableTable = each(func(p *parser) error {
 	return p.d.Errf("%s is not available in this version", p.d.Val())
-}, "sticky", "queue", "bounded_load", "persist")
+}, "persist")
 
 // unsupportedTable has what reverse_proxy does with responses by routes of its
 // own, which Caddy has a directive for that works with every handler.
@@ -45,7 +45,8 @@ func (p *parser) unknown(name string) error {
 // elsewhere has names that are easily put into the wrong block, by their block.
 // Names that are right in the block being read never get here.
 var elsewhere = map[string][]string{
-	"backend": {"id", "weight", "priority", "max_requests", "label"},
+	"backend":       {"id", "weight", "priority", "max_requests", "label"},
+	"sticky cookie": {"max_age", "path", "domain", "same_site"},
 	"transport": {
 		"tls", "tls_insecure_skip_verify", "tls_server_name", "tls_trust_pool", "tls_client_auth",
 		"versions", "dial_timeout", "response_header_timeout", "read_timeout", "write_timeout",

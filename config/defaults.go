@@ -10,6 +10,7 @@ import (
 const (
 	DefaultDialTimeout           = 3 * time.Second
 	DefaultResponseHeaderTimeout = 60 * time.Second
+	DefaultWriteTimeout          = 60 * time.Second
 	DefaultExpectContinueTimeout = time.Second
 	DefaultTLSHandshakeTimeout   = 10 * time.Second
 	DefaultIdleConnTimeout       = 90 * time.Second
@@ -31,6 +32,10 @@ const (
 	DefaultTryInterval      = 250 * time.Millisecond // at most
 	DefaultFirstTryInterval = 25 * time.Millisecond
 
+	// With factors close to 1, hardly any key stays with its backend.
+	MinBoundedLoad = 1.01
+	MaxBoundedLoad = 100.0
+
 	DefaultRetryBudgetPercent = 20
 	DefaultRetryBudgetMin     = 3
 
@@ -41,6 +46,7 @@ const (
 	MaxPriority   = 1000
 	MaxLabels     = 32
 	MaxLabelLen   = 256
+	MaxQueueSize  = 1_000_000
 )
 
 // Values of [LoadBalancing.AllDown].

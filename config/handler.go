@@ -165,10 +165,22 @@ type LoadBalancing struct {
 	// The selection policy. Default: `round_robin`.
 	PolicyRaw json.RawMessage `json:"selection_policy,omitempty" caddy:"namespace=http.handlers.load_balance.policies inline_key=policy"`
 
+	// With a policy that picks by a hash: how many times its share of the
+	// requests in flight a backend may have, by weight, from 1.01 to 100. What
+	// is beyond goes to the next backend in the order of the hash, so that a
+	// key which is asked for too often does not overload one backend. Other
+	// policies do not take it. Default: no such bound.
+	BoundedLoad *float64 `json:"bounded_load,omitempty"`
+
 	// What happens when no backend accepts because of its health: `fail`
 	// answers 503; `ignore_health` selects as if all were healthy.
 	// Default: `fail`.
 	AllDown string `json:"all_down,omitempty"`
+
+	// Requests that find no backend with room for them wait in a queue, until
+	// a backend has. Default: no queue; such requests are answered with 503 at
+	// once.
+	Queue *Queue `json:"queue,omitempty"`
 
 	// How long a backend that comes to take requests again, or was added while
 	// the pool served, takes to get its full share of requests, and of its
@@ -183,6 +195,10 @@ type LoadBalancing struct {
 	// because of their load.
 	// Default: 20 % of the active requests, but at least 3.
 	RetryBudget *RetryBudget `json:"retry_budget,omitempty"`
+
+	// What keeps a client with the backend that it has been with. Default:
+	// nothing.
+	Sticky *Sticky `json:"sticky,omitempty"`
 
 	Retry
 }

@@ -104,6 +104,11 @@ func TestInvalid(t *testing.T) {
 		lb(`"retry_budget": {"percent": 101}`):       "retry_budget 101",
 		lb(`"retry_budget": {"percent": -1}`):        "retry_budget -1",
 		lb(`"retry_budget": {"min_concurrent": -1}`): "minimum -1",
+		lb(`"queue": {}`):                            "queue: size 0",
+		lb(`"queue": {"size": -1}`):                  "queue: size -1",
+		lb(`"queue": {"size": 1000001}`):             "queue: size 1000001 is not within 1 to 1000000",
+		lb(`"queue": {"size": 1}`):                   "queue: timeout 0s is not positive",
+		lb(`"queue": {"size": 1, "timeout": "-1s"}`): "queue: timeout -1s",
 		lb(`"try_duration": -1`):                     "lb_try_duration -1ns",
 		lb(`"try_interval": -1`):                     "lb_try_interval -1ns",
 
@@ -162,6 +167,7 @@ func TestRefersOnly(t *testing.T) {
 	for cfg, want := range map[string]bool{
 		`{"pool": "x"}`: true,
 		`{"pool": "x", "request_buffers": 1, "load_balancing": {"retries": 1}}`: true,
+		`{"pool": "x", "load_balancing": {"queue": {}}}`:                        false,
 		`{"pool": "x", "load_balancing": {"retry_budget": {}}}`:                 false,
 		`{"pool": "x", "backends": [{"address": "a"}]}`:                         false,
 		`{"pool": "x", "dynamic_backends": {}}`:                                 false,
@@ -170,7 +176,9 @@ func TestRefersOnly(t *testing.T) {
 		`{"pool": "x", "allow_backends": []}`:                                   false,
 		`{"pool": "x", "load_balancing": {"all_down": "fail"}}`:                 false,
 		`{"pool": "x", "load_balancing": {"slow_start": 1}}`:                    false,
+		`{"pool": "x", "load_balancing": {"bounded_load": 2}}`:                  false,
 		`{"pool": "x", "load_balancing": {"selection_policy": {}}}`:             false,
+		`{"pool": "x", "load_balancing": {"sticky": {"by": "client_ip"}}}`:      false,
 	} {
 		h := new(Handler)
 		if err := caddy.StrictUnmarshalJSON([]byte(cfg), h); err != nil {
@@ -185,7 +193,7 @@ func TestRefersOnly(t *testing.T) {
 // What does not exist yet must not look as if it did.
 func TestReservedNamesAreUnknown(t *testing.T) {
 	for _, name := range []string{
-		"sticky", "queue", "bounded_load", "persist",
+		"persist",
 	} {
 		for _, place := range []string{
 			`{%s}`, `{"backends": [{%s}]}`, `{"load_balancing": {%s}}`, `{"transport": {%s}}`,

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/caddy-loadbalance/caddy-loadbalance/config"
+	"github.com/caddy-loadbalance/caddy-loadbalance/shortage"
 )
 
 // causes are the errors of the system that have words of their own.
@@ -29,10 +30,6 @@ var causes = []struct {
 	{syscall.ENOENT, "no such socket"},
 	{syscall.EACCES, "permission denied"},
 	{syscall.EPERM, "permission denied"},
-	{syscall.EMFILE, "too many open files here"},
-	{syscall.ENFILE, "too many open files here"},
-	{syscall.ENOBUFS, "no buffer space here"},
-	{syscall.ENOMEM, "out of memory here"},
 	{errPanicked, "internal error"},
 }
 
@@ -45,6 +42,9 @@ func describe(err error, timeout time.Duration) string {
 	}
 	if unlisted, ok := errors.AsType[*config.UnlistedError](err); ok {
 		return unlisted.Error()
+	}
+	if what := shortage.Of(err); what != "" {
+		return "not probed for want of " + what + " here"
 	}
 	for _, cause := range causes {
 		if errors.Is(err, cause.err) {
@@ -112,12 +112,7 @@ func describeHTTP(err error) string {
 // machine, or by a fault of this program. That says nothing about the backend:
 // all of them would be down at once.
 func isLocal(err error) bool {
-	for _, cause := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, errPanicked} {
-		if errors.Is(err, cause) {
-			return true
-		}
-	}
-	return false
+	return errors.Is(err, errPanicked) || shortage.Of(err) != ""
 }
 
 // statuses returns a list of status codes and classes in words: "200 or 3xx".

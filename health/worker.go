@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-loadbalance/caddy-loadbalance/pool"
+	"github.com/caddy-loadbalance/caddy-loadbalance/shortage"
 )
 
 // result is what one probe has found.
@@ -48,6 +49,9 @@ func (c *Checker) probe(j *job) (r result) {
 	seen, err := j.prober.probe(j.ctx)
 	if err == nil {
 		return result{check: pool.Check{OK: true, Text: seen}}
+	}
+	if what := shortage.Of(err); what != "" {
+		shortage.Report(c.logger.Load(), what, err)
 	}
 	return result{
 		check: pool.Check{Text: describe(err, time.Duration(j.settings.Timeout))},

@@ -22,6 +22,7 @@ var documentedTypes = map[string]any{
 	"Handler":       config.Handler{},
 	"Backend":       config.Backend{},
 	"LoadBalancing": config.LoadBalancing{},
+	"Sticky":        config.Sticky{},
 	"HealthChecks":  config.HealthChecks{},
 	"ActiveHealth":  config.ActiveHealth{},
 	"PassiveHealth": config.PassiveHealth{},

@@ -83,11 +83,9 @@ func (p *Pool) Eject(m *Member, until time.Time, reason string) Decision {
 // ejectByRules makes the next ejection in a row.
 func (b *Backend) ejectByRules(rules *Ejections, r float64, now time.Time) {
 	e := &b.cond.ejection
-	e.level = min(e.levelAt(now, rules.Base)+1, maxLevel)
+	e.level = nextLevel(e.levelAt(now, rules.Base), rules.Base, rules.Max)
 	e.until = now.Add(ejectionTime(rules.Base, rules.Max, e.level, r))
-	if e.trial != nil {
-		e.trial.end()
-	}
+	e.endTrial()
 	e.trial = new(trial)
 }
 
@@ -131,8 +129,8 @@ func (p *Pool) Pass(m *Member) {
 	if p.closed || p.find(b.id) != b || m.trial == nil || e.trial != m.trial || e.out(now) {
 		return
 	}
-	e.trial.end()
-	e.trial, e.back, e.told = nil, now, time.Time{}
+	e.endTrial()
+	e.back, e.told = now, time.Time{}
 	p.publishSoon()
 }
 

@@ -25,6 +25,15 @@ type ejection struct {
 // out reports whether the backend is ejected.
 func (e *ejection) out(now time.Time) bool { return now.Before(e.until) }
 
+// endTrial ends the trial, if there is one: nobody else enters, and no outcome
+// decides any more.
+func (e *ejection) endTrial() {
+	if e.trial != nil {
+		e.trial.end()
+		e.trial = nil
+	}
+}
+
 // levelAt returns how many ejections count as being in a row: one less for each
 // base time that the backend has been in since the last. Envoy's outlier
 // detection lowers its multiplier of the base ejection time by one for each
@@ -34,6 +43,16 @@ func (e *ejection) levelAt(now time.Time, base time.Duration) int {
 		return e.level
 	}
 	return max(e.level-int(min(now.Sub(e.back)/base, maxLevel)), 0)
+}
+
+// nextLevel returns the level after one more ejection. It does not rise where the
+// time would not, so that good behaviour shows at once. It does once in any case,
+// to tell a first ejection from another.
+func nextLevel(level int, base, most time.Duration) int {
+	if level < 2 || level < maxLevel && ejectionTime(base, most, level, 0) < most {
+		return level + 1
+	}
+	return level
 }
 
 // maxLevel is as often as the time doubles, so that it stays within what a

@@ -50,7 +50,7 @@ func (p *Pool) survey(now time.Time) *builder {
 	b := &builder{pool: p, now: now, Snapshot: s, accepting: make([]*Member, 0, len(p.specs))}
 	block := make([]Member, len(p.specs)) // one allocation for all
 	for i := range p.specs {
-		s.Members[i] = &block[i]
+		s.Members[i], block[i].number = &block[i], i
 		b.add(&block[i], p.live[i], &p.specs[i])
 	}
 	return b

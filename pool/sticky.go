@@ -19,14 +19,15 @@ type Sticky interface {
 // Sessions tell which backend a client has been with. They are used by many
 // goroutines at once.
 type Sessions interface {
-	// Home returns the backend of the client's session, or nil if it has none.
-	// It does not matter whether that backend serves. It must not allocate.
+	// Home returns the backend of the client's session; nil if it has none,
+	// or may ignore it as the backend does not keep its sessions. It must not
+	// allocate.
 	Home(q *Request) *Backend
 
-	// Begin makes b the backend of the client's session. h is the header of
+	// Begin makes m the backend of the client's session. h is the header of
 	// the response, which is sent next. trusted says that the peer is a proxy
 	// whose X-Forwarded-* fields count, beside those that Caddy itself trusts.
-	Begin(q *Request, b *Backend, h http.Header, trusted bool)
+	Begin(q *Request, m *Member, h http.Header, trusted bool)
 
 	// Continue is called instead of Begin when the session stays as it is.
 	Continue(h http.Header)
@@ -50,7 +51,7 @@ func (s *Snapshot) stick(q *Request) *Member {
 	}
 	if !q.Take(m) {
 		q.session.away = !q.Tried(m.Backend)
-		q.session.waits = q.session.away && m.pool.queue.size.Load() > 0
+		q.session.waits = q.session.away && !m.gated && m.pool.queue.size.Load() > 0
 		return nil
 	}
 	if m.tracker != nil {
@@ -72,33 +73,67 @@ func (s *Snapshot) home(q *Request) *Member {
 	}
 	q.session.home = home
 	if m := home.member.Load(); m != nil && m.keepsSessions() {
+		home.visit()
 		return m
 	}
 	return nil
 }
 
+// visit notes that a client has come whose session belongs to the backend.
+// Most of the time that writes nothing.
+func (b *Backend) visit() {
+	if now := time.Now().Unix(); b.visited.Load() != now {
+		b.visited.Store(now)
+	}
+}
+
+// lastSession returns when a client came last whose session belongs to the
+// backend; zero for never.
+func (b *Backend) lastSession() time.Time {
+	if at := b.visited.Load(); at > 0 {
+		return time.Unix(at, 0)
+	}
+	return time.Time{}
+}
+
 // own returns the member that alone is to serve a request that waits; nil: any
-// may. A request that was tried there in vain has no reason to wait for it.
+// may. A request that was tried there in vain has no reason to wait for it, nor
+// does it help to wait while the member is tried by one request at a time.
 func (s *Snapshot) own(q *Request) *Member {
 	m := s.home(q)
 	if m == nil || q.Tried(m.Backend) {
 		return nil
 	}
+	if m.gated {
+		q.session.away = true
+		return nil
+	}
 	return m
 }
 
-// Settle is called with the header of the final response, from m, before that is
-// sent. If clients are kept with their backends, it has the client stay with m:
-// unless it does so already, or has only been sent here because the backend of
-// its session had no room.
-func (q *Request) Settle(m *Member, h http.Header, trusted bool) {
+// Sticky reports whether clients are kept with their backends.
+func (q *Request) Sticky() bool { return q.session.of != nil }
+
+// Settle is called with the header of the final response, from m, before that
+// is sent. It has the client stay with m: unless it does so already, or was only
+// sent here because the backend of its session had no room, or unless good says
+// that the response is no reason to stay.
+func (q *Request) Settle(m *Member, h http.Header, good, trusted bool) {
 	switch s := &q.session; {
 	case s.of == nil:
-	case s.away || s.home == m.Backend:
+	case s.away || s.home == m.Backend || !good:
 		s.of.Continue(h)
 	default:
-		s.of.Begin(q, m.Backend, h, trusted)
+		m.visit()
+		s.of.Begin(q, m, h, trusted)
 	}
+}
+
+// KeepsSessions reports whether the backend serves the clients that have been
+// with it.
+func (b *Backend) KeepsSessions() bool {
+	m := b.member.Load()
+	return m != nil && m.keepsSessions()
 }
 
 // keepsSessions reports whether the backend serves the clients that have been
@@ -113,6 +148,16 @@ func (c *condition) drains(now time.Time) bool {
 	otherwise := *c
 	otherwise.admin = Ready
 	return otherwise.state(now) == stateUp
+}
+
+// Republish has requests see the pool anew, as something has changed that its
+// definition refers to.
+func (p *Pool) Republish() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.closed {
+		p.publish(time.Now())
+	}
 }
 
 // newSessions returns what keeps the clients of the pool, or nil. What there

@@ -30,7 +30,7 @@ func (s sessions) Home(q *Request) *Backend {
 	return nil
 }
 
-func (s sessions) Begin(q *Request, b *Backend, h http.Header, _ bool) {
+func (s sessions) Begin(q *Request, b *Member, h http.Header, _ bool) {
 	s.register[q.HTTP.Header.Get("Client")] = b.id
 	h.Add("Session", b.id)
 }
@@ -62,7 +62,7 @@ func (v *visit) begin(t testing.TB) string {
 // end answers the request and returns what became of the session.
 func (v *visit) end() string {
 	h := make(http.Header)
-	v.Settle(v.m, h, false)
+	v.Settle(v.m, h, true, false)
 	v.m.Release()
 	return h.Get("Session")
 }
@@ -100,6 +100,33 @@ func TestSessionOutlastsDrain(t *testing.T) {
 		expect(t, p, "anna", "b:1", "b:1")
 		must(t, p.Patch("a:1", Patch{AdminState: ptr(Maintenance)}, Options{}))
 		expect(t, p, "bert", "b:1", "b:1")
+	})
+}
+
+// When a session was there last is what tells that a drain is over.
+func TestLastSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := stickyPool(t, register{"anna": "a:1"}, "a:1", "b:1")
+		last := func(id string) time.Time {
+			v, _, _ := p.ViewBackend(id)
+			return v.LastSession
+		}
+		if at := last("a:1"); !at.IsZero() {
+			t.Errorf("before anyone came: %s", at)
+		}
+		time.Sleep(time.Minute)
+		must(t, p.Patch("a:1", Patch{AdminState: ptr(Drain)}, Options{}))
+		expect(t, p, "anna", "a:1", "continued")
+		expect(t, p, "new", "b:1", "b:1")
+		came := time.Now().Truncate(time.Second)
+		time.Sleep(time.Minute)
+		expect(t, p, "new", "b:1", "continued")
+		if at := last("a:1"); !at.Equal(came) {
+			t.Errorf("the last session on a:1 is of %s, want %s", at, came)
+		}
+		if at := last("b:1"); !at.Equal(came.Add(time.Minute)) {
+			t.Errorf("the last session on b:1 is of %s, want %s", at, came.Add(time.Minute))
+		}
 	})
 }
 
@@ -189,7 +216,7 @@ func TestSessionOfRetriedRequest(t *testing.T) {
 		v.m.Release()
 	}
 	h := make(http.Header)
-	v.Settle(p.Snapshot().Find("a:1"), h, false)
+	v.Settle(p.Snapshot().Find("a:1"), h, true, false)
 	if got := h.Get("Session"); got != "continued" {
 		t.Errorf("answered by its own backend after all: %q", got)
 	}

@@ -44,7 +44,7 @@ func TestWaitForOwnBackend(t *testing.T) {
 		y.leave()
 		wantStates(t, []*guest{z}, "a")
 		h := make(http.Header)
-		if z.Settle(z.m, h, false); h.Get("Session") != "continued" {
+		if z.Settle(z.m, h, true, false); h.Get("Session") != "continued" {
 			t.Errorf("session: %q", h)
 		}
 		z.leave()
@@ -122,7 +122,7 @@ func TestOwnBackendGoes(t *testing.T) {
 		guests[1].leave()
 		wantStates(t, guests[3:], "b")
 		h := make(http.Header)
-		if guests[3].Settle(guests[3].m, h, false); h.Get("Session") != "b" {
+		if guests[3].Settle(guests[3].m, h, true, false); h.Get("Session") != "b" {
 			t.Errorf("session: %q", h)
 		}
 		guests[0].leave()
@@ -165,7 +165,7 @@ func TestOwnBackendIsLeftForNow(t *testing.T) {
 			z := clientComes(p, "z")
 			wantStates(t, []*guest{z}, "b")
 			h := make(http.Header)
-			if z.Settle(z.m, h, false); h.Get("Session") != "continued" {
+			if z.Settle(z.m, h, true, false); h.Get("Session") != "continued" {
 				t.Errorf("session: %q", h)
 			}
 			z.leave()

@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-loadbalance/caddy-loadbalance/pool"
+	"github.com/caddy-loadbalance/caddy-loadbalance/shortage"
 )
 
 // statusClientGone is what the access log shows when the client has left
@@ -41,8 +42,10 @@ func (x *exchange) classify(err error, sent bool) *failure {
 		return f
 	}
 	f := &failure{err: err, status: http.StatusBadGateway, verdict: pool.Failed, sent: sent}
+	lacking := shortage.Of(err)
 	switch {
-	case localFault(err):
+	case lacking != "":
+		shortage.Report(x.proxy.logger, lacking, err)
 		f.status, f.verdict = http.StatusServiceUnavailable, pool.LocalFault
 	case isTimeout(err):
 		f.status = http.StatusGatewayTimeout
@@ -70,18 +73,6 @@ func (x *exchange) clientFailure(err error) *failure {
 		f.status = statusClientGone
 	}
 	return f
-}
-
-// localFault reports whether this machine lacked something.
-func localFault(err error) bool {
-	for _, errno := range [...]error{
-		syscall.EMFILE, syscall.ENFILE, syscall.EADDRNOTAVAIL, syscall.ENOBUFS, syscall.ENOMEM,
-	} {
-		if errors.Is(err, errno) {
-			return true
-		}
-	}
-	return false
 }
 
 // isTimeout reports whether err is a timeout, however deep it is wrapped.

@@ -64,12 +64,8 @@ func (x *exchange) run() error {
 	defer func() { x.finished = time.Now() }()
 	defer x.body.detach()
 	for {
-		snap := x.proxy.pool.Snapshot()
-		m, err := x.proxy.pool.Acquire(&x.query)
+		m, err := x.acquire()
 		if err != nil {
-			if x.waitForBackend(snap) {
-				continue
-			}
 			if x.failure == nil {
 				x.failure = &failure{err: err, status: http.StatusServiceUnavailable}
 			}

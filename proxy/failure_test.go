@@ -135,7 +135,7 @@ func (f failingMaker) Connector(config.Address) (c pool.Connector) { return c }
 
 func TestClassification(t *testing.T) {
 	dial := func(err error) error {
-		return fmt.Errorf("wrapped: %w", &connectError{&net.OpError{Op: "dial", Net: "tcp", Err: err}})
+		return fmt.Errorf("wrapped: %w", &connectError{&net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1}, Err: err}})
 	}
 	for _, c := range []struct {
 		err     error

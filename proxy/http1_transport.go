@@ -94,7 +94,7 @@ func (t *http1Transport) connect(ctx context.Context, fresh, unseen bool) (*http
 		}
 		_ = c.Close()
 	}
-	raw, err := t.dialer.traffic.DialContext(ctx, t.network, t.address)
+	raw, err := t.dialer.dial(ctx, t.network, t.address)
 	if err != nil {
 		return nil, &connectError{err}
 	}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"os"
 	"strconv"
 	"sync"
 	"time"
@@ -41,6 +42,7 @@ type upload struct {
 	timer *time.Timer // sends it alone
 	err   error       // of writing it
 	whole bool        // the request was written to its end
+	stuck error       // the backend does not take it
 }
 
 // sendBody sends a request that has a body.
@@ -112,6 +114,8 @@ func (u *upload) run() {
 		u.whole = true
 		u.mu.Unlock()
 		u.h.requestWritten(u.conn)
+	case errors.As(err, &failed) && errors.Is(err, os.ErrDeadlineExceeded):
+		u.h.requestStuck(err)
 	case errors.As(err, &failed):
 		// the backend may have answered before it stopped reading
 		u.h.requestWritten(u.conn)
@@ -193,10 +197,16 @@ func (u *upload) appendEnd(b []byte) []byte {
 // requestWritten says that the backend has all that it will get, and may take
 // only so much longer to answer.
 func (h *http1Exchange) requestWritten(conn *http1Conn) {
-	limit := h.t.headerTimeout
+	if limit := h.t.headerTimeout; limit > 0 {
+		h.limitHead(conn, limit)
+	}
+}
+
+// limitHead sets when the head of the response must be there, if it is not.
+func (h *http1Exchange) limitHead(conn *http1Conn, limit time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.headDone || limit == 0 {
+	if h.headDone {
 		return
 	}
 	h.headBy = time.Now().Add(limit)

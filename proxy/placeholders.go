@@ -61,7 +61,7 @@ func (x *exchange) ownPlaceholder(name string) (any, bool) {
 	case "latency_ms":
 		return milliseconds(x.latency), x.latency > 0
 	case "queue_ms":
-		return 0, true
+		return milliseconds(x.query.Waited()), true
 	case "error":
 		if x.failure == nil {
 			return nil, false

@@ -33,6 +33,7 @@ func (a *attempt) respond(res *http.Response) *failure {
 		a.copyHeader(res)
 	}
 	a.announceTrailer(res)
+	a.settleSession(res.StatusCode)
 	a.closeUnlessComplete()
 	a.w.WriteHeader(res.StatusCode)
 	if a.bodyAllowed(res) {

@@ -17,7 +17,7 @@ var errRetryBudget = errors.New("not retried: retry budget exhausted")
 // tried. It reports false if there is none.
 func (x *exchange) withinBudget() (waited, ok bool) {
 	for !x.proxy.pool.AllowRetry(&x.query) {
-		if x.proxy.retry.duration == 0 || x.sleep(x.proxy.retry.steady(), nil) != slept {
+		if x.proxy.retry.duration == 0 || !x.sleep(x.proxy.retry.steady()) {
 			x.refusedRetry(x.failure.err)
 			f := *x.failure
 			f.err = fmt.Errorf("%w; %w", f.err, errRetryBudget)

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/caddy-loadbalance/caddy-loadbalance/config"
-	"github.com/caddy-loadbalance/caddy-loadbalance/pool"
 )
 
 // backOff waits before the next attempt, if that can only go to a backend that
@@ -20,7 +19,7 @@ func (x *exchange) backOff() bool {
 		wait = growing(x.waits, rand.Float64())
 	}
 	x.waits++
-	return x.sleep(wait, nil) == slept
+	return x.sleep(wait)
 }
 
 // growing returns how long to wait for the n-th time, from 0 on, random being
@@ -66,38 +65,12 @@ func (x *exchange) untriedLeft() bool {
 	return false
 }
 
-// waitForBackend waits, when no backend could be acquired from snap, until it
-// makes sense to try again. It reports false if trying has to end.
-func (x *exchange) waitForBackend(snap *pool.Snapshot) bool {
-	rules := &x.proxy.retry
-	if rules.interval == 0 && rules.duration == 0 || !x.attemptsLeft() {
-		return false
-	}
-	switch x.sleep(rules.steady(), snap.Replaced) {
-	case woken:
-		return true
-	case slept:
-		x.retries++
-		return true
-	}
-	return false
-}
-
-type wakeup uint8
-
-const (
-	slept   wakeup = iota
-	woken          // by the channel
-	expired        // there is no time left, or no client
-)
-
-// sleep waits for d, at most until trying has to end, the client leaves, or
-// the channel is closed.
-func (x *exchange) sleep(d time.Duration, wake <-chan struct{}) wakeup {
-	if x.proxy.retry.duration > 0 {
-		left, _ := x.untilDeadline()
+// sleep waits for d, at most until trying has to end. It reports false if that
+// is so already, or the client leaves.
+func (x *exchange) sleep(d time.Duration) bool {
+	if left, limited := x.untilDeadline(); limited {
 		if left <= 0 {
-			return expired
+			return false
 		}
 		d = min(d, left)
 	}
@@ -105,10 +78,8 @@ func (x *exchange) sleep(d time.Duration, wake <-chan struct{}) wakeup {
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return slept
-	case <-wake:
-		return woken
+		return true
 	case <-x.r.Context().Done():
-		return expired
+		return false
 	}
 }

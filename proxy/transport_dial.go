@@ -30,10 +30,12 @@ type dialer struct {
 	traffic       *net.Dialer
 	probe         *net.Dialer // no timeout of its own
 	readTimeout   time.Duration
-	writeTimeout  time.Duration
+	writeTimeout  time.Duration // of every write; 0: none
+	takeTimeout   time.Duration // of those to a backend that has not answered
 	handshake     time.Duration // limit of TLS handshakes
 	proxyProtocol string
 	maxHead       int
+	giveUp        func() bool // closes an idle connection, if there is one; may be nil
 }
 
 func newDialer(cfg *config.Transport) (*dialer, error) {
@@ -43,10 +45,14 @@ func newDialer(cfg *config.Transport) (*dialer, error) {
 			FallbackDelay: time.Duration(cfg.FallbackDelay),
 		},
 		readTimeout:   time.Duration(cfg.ReadTimeout),
-		writeTimeout:  time.Duration(cfg.WriteTimeout),
+		takeTimeout:   config.DefaultWriteTimeout,
 		handshake:     config.DefaultTLSHandshakeTimeout,
 		proxyProtocol: cfg.ProxyProtocol,
 		maxHead:       config.DefaultMaxResponseHeaderSize,
+	}
+	if cfg.WriteTimeout != nil {
+		d.writeTimeout = time.Duration(*cfg.WriteTimeout)
+		d.takeTimeout = d.writeTimeout
 	}
 	if cfg.TLS != nil {
 		d.handshake = orDefault(cfg.TLS.HandshakeTimeout, d.handshake)
@@ -150,7 +156,7 @@ func newResolver(servers []string, timeout time.Duration) (*net.Resolver, error)
 
 // open dials, and sends the PROXY protocol header if there is to be one.
 func (d *dialer) open(ctx context.Context, network, address string) (*tap, error) {
-	conn, err := d.traffic.DialContext(ctx, network, address)
+	conn, err := d.dial(ctx, network, address)
 	if err != nil {
 		return nil, &connectError{err}
 	}

@@ -46,6 +46,7 @@ func NewTransports(ctx caddy.Context, cfg *config.Transport) (pool.Transports, e
 		return nil, err
 	}
 	t.sweeper = newSweeper(t.cfg.KeepAlive)
+	t.dialer.giveUp = t.sweeper.giveUp
 	if t.forward, err = loadForwardProxy(ctx, t.cfg); err != nil {
 		return nil, err
 	}

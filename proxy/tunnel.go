@@ -92,6 +92,7 @@ func (a *attempt) switchClient(res *http.Response) (io.ReadWriteCloser, error) {
 	for name, values := range res.Header {
 		h[name] = append(h[name], values...)
 	}
+	a.settleSession(res.StatusCode)
 	rc := http.NewResponseController(a.w)
 	if a.connect {
 		delete(h, "Sec-Websocket-Accept")

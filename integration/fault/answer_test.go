@@ -8,7 +8,34 @@ import (
 
 // answer is how a backend answers that is well.
 func answer(c *call) bool {
-	return c.readBody() && c.write(c.whole()) && c.framing != byClose
+	if !c.readBody() {
+		return false
+	}
+	if c.size <= atOnce {
+		return c.write(c.whole()) && c.framing != byClose
+	}
+	return c.write(c.responseHead()) && c.writeBody() && c.framing != byClose
+}
+
+// atOnce is the size up to which a response is sent whole, so that a backend
+// that goes down has sent all of it or nothing.
+const atOnce = 4 << 10
+
+// writeBody sends the response's body, however long, piece by piece.
+func (c *call) writeBody() bool {
+	p := patternOf(c.id)
+	for offset := 0; offset < c.size; {
+		piece := p.at(offset, c.size-offset)
+		offset += len(piece)
+		text := string(piece)
+		if c.framing == byChunks {
+			text = fmt.Sprintf("%x\r\n%s\r\n", len(piece), piece)
+		}
+		if !c.write(text) {
+			return false
+		}
+	}
+	return c.framing != byChunks || c.write("0\r\n\r\n")
 }
 
 // readBody reads the request's body, and checks it. It reports false if it ends

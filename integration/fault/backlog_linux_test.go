@@ -15,7 +15,7 @@ func TestFullBacklog(t *testing.T) {
 		l := layout{backends: 3, health: "health_interval off", transport: impatient}
 		name, want := "full accept backlog", scale(20, 200)
 		if retries {
-			l.pool, name, want = "lb_retries 1", name+", with retries", 0
+			l.pool, name, want = retriesWithoutLimit, name+", with retries", 0
 		}
 		s := newStage(t, l)
 		c := s.run(name)

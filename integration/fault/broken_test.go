@@ -61,10 +61,13 @@ func TestBrokenResponses(t *testing.T) {
 	}
 }
 
+// retriesWithoutLimit are retries for faults that most requests meet.
+const retriesWithoutLimit = "lb_retries 2\nretry_budget off"
+
 // With retries there are errors only for requests that must not be repeated, and
 // for responses that the client has the beginning of.
 func TestBrokenResponsesRetried(t *testing.T) {
-	s := newStage(t, layout{backends: 3, pool: "lb_retries 2"})
+	s := newStage(t, layout{backends: 3, pool: retriesWithoutLimit})
 	for _, x := range breaches {
 		c := s.run(fmt.Sprintf("RST or FIN %s, with retries", x.name))
 		s.backends[0].play(func(call *call) bool {

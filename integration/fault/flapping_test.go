@@ -54,7 +54,7 @@ func TestFlappingAtThreshold(t *testing.T) {
 // A backend that is down really comes and goes under load. With retries nobody
 // notices what must not be repeated excepted.
 func TestBackendComesAndGoes(t *testing.T) {
-	s := newStage(t, layout{backends: 3, pool: "lb_retries 2"})
+	s := newStage(t, layout{backends: 3, pool: retriesWithoutLimit})
 	c := s.run("a backend that is killed and started time and again, with retries")
 	load := c.load(16, always(newGet))
 	for range scale(3, 30) {

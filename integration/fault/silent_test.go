@@ -34,7 +34,7 @@ func TestNeverAnswered(t *testing.T) {
 }
 
 func TestNeverAnsweredRetried(t *testing.T) {
-	s := newStage(t, layout{backends: 3, transport: impatient, pool: "lb_retries 2"})
+	s := newStage(t, layout{backends: 3, transport: impatient, pool: retriesWithoutLimit})
 	c := s.run("accepts requests and never answers, with retries")
 	s.backends[0].play(never(good))
 	c.send(16, scale(200, 2000), newGet)
@@ -67,7 +67,7 @@ func TestFrozen(t *testing.T) {
 // With retries, and health checks, requests go elsewhere.
 func TestFrozenRetried(t *testing.T) {
 	s := newStage(t, layout{
-		backends: 3, transport: impatient, pool: "lb_retries 2",
+		backends: 3, transport: impatient, pool: retriesWithoutLimit,
 		health: "health_uri /health\nhealth_interval 200ms\nhealth_timeout 300ms\nhealth_fails 2",
 	})
 	c := s.run("half-open, with retries and health checks")

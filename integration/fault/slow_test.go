@@ -22,7 +22,7 @@ func TestOneSlow(t *testing.T) {
 	for _, policy := range []struct {
 		name   string
 		spares bool
-	}{{"round_robin", false}, {"least_conn", true}, {"random_choose 2", true}} {
+	}{{"round_robin", false}, {"least_conn", true}, {"random_choose 2", true}, {"peak_ewma", true}} {
 		s := newStage(t, layout{backends: 3, pool: "lb_policy " + policy.name})
 		c := s.run(fmt.Sprintf("one of three backends is slow: `%s`", policy.name))
 		slow := s.backends[0]
