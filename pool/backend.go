@@ -39,6 +39,7 @@ type Backend struct {
 	// what few requests write
 	failures atomic.Uint64
 	tunnels  atomic.Int64
+	visited  atomic.Int64           // by a client that has a session: in seconds, 0 for never
 	member   atomic.Pointer[Member] // of the pool's current snapshot
 
 	ejected atomic.Bool // is out, at once; not in again before the snapshot says so

@@ -103,6 +103,33 @@ func TestSessionOutlastsDrain(t *testing.T) {
 	})
 }
 
+// When a session was there last is what tells that a drain is over.
+func TestLastSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := stickyPool(t, register{"anna": "a:1"}, "a:1", "b:1")
+		last := func(id string) time.Time {
+			v, _, _ := p.ViewBackend(id)
+			return v.LastSession
+		}
+		if at := last("a:1"); !at.IsZero() {
+			t.Errorf("before anyone came: %s", at)
+		}
+		time.Sleep(time.Minute)
+		must(t, p.Patch("a:1", Patch{AdminState: ptr(Drain)}, Options{}))
+		expect(t, p, "anna", "a:1", "continued")
+		expect(t, p, "new", "b:1", "b:1")
+		came := time.Now().Truncate(time.Second)
+		time.Sleep(time.Minute)
+		expect(t, p, "new", "b:1", "continued")
+		if at := last("a:1"); !at.Equal(came) {
+			t.Errorf("the last session on a:1 is of %s, want %s", at, came)
+		}
+		if at := last("b:1"); !at.Equal(came.Add(time.Minute)) {
+			t.Errorf("the last session on b:1 is of %s, want %s", at, came.Add(time.Minute))
+		}
+	})
+}
+
 // A pool of which all is drained serves the sessions that there are.
 func TestSessionWhereNoneAccepts(t *testing.T) {
 	p := stickyPool(t, register{"anna": "b:1"}, "a:1", "b:1")
