@@ -165,6 +165,13 @@ type LoadBalancing struct {
 	// The selection policy. Default: `round_robin`.
 	PolicyRaw json.RawMessage `json:"selection_policy,omitempty" caddy:"namespace=http.handlers.load_balance.policies inline_key=policy"`
 
+	// With a policy that picks by a hash: how many times its share of the
+	// requests in flight a backend may have, by weight, from 1.01 to 100. What
+	// is beyond goes to the next backend in the order of the hash, so that a
+	// key which is asked for too often does not overload one backend. Other
+	// policies do not take it. Default: no such bound.
+	BoundedLoad *float64 `json:"bounded_load,omitempty"`
+
 	// What happens when no backend accepts because of its health: `fail`
 	// answers 503; `ignore_health` selects as if all were healthy.
 	// Default: `fail`.

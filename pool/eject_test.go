@@ -200,7 +200,7 @@ func TestLatePickMeetsTheGate(t *testing.T) {
 			eject(t, p, "a:1", Ejected)
 			time.Sleep(12 * time.Second)
 			trying = p.Snapshot().Find("a:1")
-			if !trying.reserve() {
+			if !trying.reserve(trying.limit) {
 				t.Error("no turn")
 			}
 		}
@@ -222,7 +222,7 @@ func TestEjectionIsImmediate(t *testing.T) {
 	if got := p.Eject(m, time.Time{}, "x"); got != Ejected {
 		t.Fatalf("decision %d", got)
 	}
-	if m.reserve() || !m.Full() {
+	if m.reserve(m.limit) || !m.Full() {
 		t.Error("a backend that was just ejected takes requests")
 	}
 }

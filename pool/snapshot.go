@@ -92,17 +92,17 @@ func (m *Member) Pool() *Pool { return m.pool }
 // Number returns the position of the member among all of its snapshot.
 func (m *Member) Number() int { return m.number }
 
-func (m *Member) reserve() bool {
+func (m *Member) reserve(limit int64) bool {
 	if m.justEjected() {
 		return false
 	}
 	if !m.gated {
-		return m.Backend.reserve(m.limit)
+		return m.Backend.reserve(limit)
 	}
 	if !m.trial.enter() {
 		return false
 	}
-	if !m.Backend.reserve(m.limit) {
+	if !m.Backend.reserve(limit) {
 		m.trial.leave()
 		return false
 	}
