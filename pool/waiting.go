@@ -23,7 +23,7 @@ var (
 	ErrWaitedTooLong = errors.New("timed out waiting")
 
 	// ErrClosed is returned by Wait when the last config that had the pool has
-	// gone.
+	// gone, and with it what could have brought up a backend.
 	ErrClosed = errors.New("pool is no longer in the config")
 )
 
@@ -50,22 +50,28 @@ func (p *Pool) Wait(ctx context.Context, q *Request, until time.Time) (*Member, 
 	}
 	select {
 	case m := <-w.slot:
-		return m, nil
+		return handed(m)
 	default:
 	}
 	timer := time.NewTimer(w.until.Sub(w.since))
 	defer timer.Stop()
 	select {
 	case m := <-w.slot:
-		return m, nil
+		return handed(m)
 	case <-timer.C:
 		err = ErrWaitedTooLong
 	case <-ctx.Done():
 		err = ctx.Err()
-	case <-p.done:
-		err = ErrClosed
 	}
 	return p.leave(ctx, w, err)
+}
+
+// handed returns what a waiter was handed: nil if nobody waits any more.
+func handed(m *Member) (*Member, error) {
+	if m == nil {
+		return nil, ErrClosed
+	}
+	return m, nil
 }
 
 // enter puts the request into the queue, or gives it a slot at once. If neither
@@ -90,6 +96,9 @@ func (p *Pool) enter(q *Request, until time.Time) (w *waiter, err error) {
 	s.place(w, own.backend(), l, l.tail)
 	switch {
 	case p.serve(snap, w, own):
+	case s.closed:
+		s.dismiss(w)
+		return nil, ErrClosed
 	case size == 0 && until.IsZero():
 		s.dismiss(w)
 		return nil, snap.refusal(q)
@@ -117,10 +126,12 @@ func (p *Pool) leave(ctx context.Context, w *waiter, err error) (*Member, error)
 	s.mu.Unlock()
 	switch {
 	case !waits && ctx.Err() != nil:
-		(<-w.slot).Release()
+		if m := <-w.slot; m != nil {
+			m.Release()
+		}
 		return nil, ctx.Err()
 	case !waits:
-		return <-w.slot, nil
+		return handed(<-w.slot)
 	case errors.Is(err, ErrWaitedTooLong):
 		return nil, p.waitedTooLong(w)
 	}

@@ -30,6 +30,7 @@ type waitQueue struct {
 	last    uint64 // ticket
 	any     line
 	own     map[*Backend]*line // none is empty
+	closed  bool               // nobody waits any more
 	stats   waitStats
 }
 
@@ -40,6 +41,20 @@ func (s *waitQueue) configure(limits QueueLimits) {
 	defer s.mu.Unlock()
 	s.size.Store(int64(limits.Size))
 	s.timeout = limits.Timeout
+	s.closed = false
+}
+
+// close sends all waiters away. It is in force until the queue is configured
+// again.
+func (s *waitQueue) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	for _, w := range s.all() {
+		s.dismiss(w)
+		s.stats.gone(ErrClosed)
+		w.slot <- nil
+	}
 }
 
 // awaits reports whether anybody may wait for a slot on b.

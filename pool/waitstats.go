@@ -1,7 +1,6 @@
 package pool
 
 import (
-	"context"
 	"errors"
 	"time"
 )
@@ -11,7 +10,7 @@ type waitStats struct {
 	waited   uint64 // have joined the queue
 	served   uint64
 	timedOut uint64
-	left     uint64        // their client has
+	left     uint64        // their client has, or the pool was closed
 	refused  uint64        // were not let in, as the queue was full
 	wait     time.Duration // of those served, smoothed
 }
@@ -32,7 +31,7 @@ func (s *waitStats) gone(err error) {
 	switch {
 	case errors.Is(err, ErrWaitedTooLong):
 		s.timedOut++
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	default:
 		s.left++
 	}
 }
