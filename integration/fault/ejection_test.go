@@ -17,13 +17,6 @@ func (s *stage) logged(message string, n int) {
 	})
 }
 
-// failing is a script that fails every request.
-func failing(c *call) bool {
-	c.failed(status(502))
-	c.readBody()
-	return false
-}
-
 // A backend that takes connections and fails all requests is ejected, for longer
 // each time. It costs no more than the requests that find out: those that are
 // under way the first time, and on each return exactly one.
