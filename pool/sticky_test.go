@@ -288,3 +288,35 @@ func TestUnstickyAcquireDoesNotAllocate(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// A backend that returns from an ejection gets one request at a time. Others of
+// its sessions are served elsewhere until it has proved itself, rather than wait
+// for it, even if there is a queue.
+func TestSessionOfProbingBackend(t *testing.T) {
+	for _, queue := range []int{0, 10} {
+		synctest.Test(t, func(t *testing.T) {
+			def := define(t, "a:1", "b:1")
+			def.Ejections, def.Sticky = testRules, register{"anna": "a:1"}
+			def.Queue = QueueLimits{Size: queue, Timeout: time.Minute}
+			p := newTestPool(t, nil, def)
+			eject(t, p, "a:1", Ejected)
+			v, _, _ := p.ViewBackend("a:1")
+			time.Sleep(time.Until(v.EjectedUntil))
+			settle()
+			first, second := clientComes(p, "anna"), clientComes(p, "anna")
+			wantStates(t, []*guest{first, second}, "a:1", "b:1")
+			h := make(http.Header)
+			if second.Settle(second.m, h, true, false); h.Get("Session") != "continued" {
+				t.Errorf("the session went with the request: %v", h)
+			}
+			p.Pass(first.m)
+			first.leave()
+			second.leave()
+			settle()
+			both := []*guest{clientComes(p, "anna"), clientComes(p, "anna")}
+			wantStates(t, both, "a:1", "a:1")
+			both[0].leave()
+			both[1].leave()
+		})
+	}
+}
