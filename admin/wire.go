@@ -64,6 +64,7 @@ type backendJSON struct {
 	Failures     uint64      `json:"failures"`
 	Latency      float64     `json:"latency,omitempty"` // ms
 	LastCheck    *checkJSON  `json:"last_check,omitempty"`
+	LastSession  *time.Time  `json:"last_session,omitempty"`
 	EjectedUntil *time.Time  `json:"ejected_until,omitempty"`
 	Ejections    int         `json:"ejections,omitempty"` // in a row
 
@@ -96,6 +97,7 @@ func wireBackend(v pool.BackendView) backendJSON {
 	if check := v.LastCheck; !check.At.IsZero() {
 		b.LastCheck = &checkJSON{At: timestamp(check.At), Duration: milliseconds(check.Duration), OK: check.OK, Text: check.Text}
 	}
+	b.LastSession = optionalTime(v.LastSession)
 	b.EjectedUntil, b.SlowStartUntil = optionalTime(v.EjectedUntil), optionalTime(v.SlowStartUntil)
 	return b
 }

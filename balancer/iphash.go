@@ -28,7 +28,7 @@ func init() { caddy.RegisterModule(IPHash{}) }
 // JSON:
 //
 //	{"policy": "ip_hash"}
-type IPHash struct{}
+type IPHash struct{ bounding }
 
 // CaddyModule returns the Caddy module information.
 func (IPHash) CaddyModule() caddy.ModuleInfo {
@@ -42,8 +42,8 @@ func (IPHash) CaddyModule() caddy.ModuleInfo {
 func (*IPHash) UnmarshalCaddyfile(d *caddyfile.Dispenser) error { return withoutOptions(d) }
 
 // NewPicker implements pool.Policy.
-func (IPHash) NewPicker(members []*pool.Member, prev pool.Picker) pool.Picker {
-	return newHashed(members, prev, remoteIP)
+func (p *IPHash) NewPicker(members []*pool.Member, prev pool.Picker) pool.Picker {
+	return newHashPicker(members, prev, p.bounding, remoteIP)
 }
 
 func remoteIP(r *http.Request) (hash uint64, ok bool) {
@@ -75,5 +75,6 @@ func hostOf(address string) string {
 // Interface guards
 var (
 	_ Policy                = (*IPHash)(nil)
+	_ Bounder               = (*IPHash)(nil)
 	_ caddyfile.Unmarshaler = (*IPHash)(nil)
 )

@@ -32,6 +32,10 @@ const (
 	DefaultTryInterval      = 250 * time.Millisecond // at most
 	DefaultFirstTryInterval = 25 * time.Millisecond
 
+	// With factors close to 1, hardly any key stays with its backend.
+	MinBoundedLoad = 1.01
+	MaxBoundedLoad = 100.0
+
 	DefaultRetryBudgetPercent = 20
 	DefaultRetryBudgetMin     = 3
 

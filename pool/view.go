@@ -30,6 +30,7 @@ type BackendView struct {
 	Latency      time.Duration // smoothed; 0 if unknown
 	LastCheck    Check         // At is zero if there was none
 	EjectedUntil time.Time     // zero if not ejected
+	LastSession  time.Time     // when a client came whose session belongs to it; zero for never
 	Ejections    int           // in a row; each doubles the time of the next
 	Since        time.Time     // of its current state
 
@@ -80,7 +81,7 @@ func (p *Pool) viewBackend(i int, now time.Time) BackendView {
 		Spec: *spec, Health: b.cond.health,
 		InFlight: b.inFlight.Load(), Tunnels: b.tunnels.Load(),
 		Requests: b.requests.Load(), Failures: b.failures.Load(),
-		Latency: b.Latency(), LastCheck: b.LastCheck(), Since: b.changedAt,
+		Latency: b.Latency(), LastCheck: b.LastCheck(), LastSession: b.lastSession(), Since: b.changedAt,
 	}
 	state := b.cond.state(now)
 	v.State, v.Accepting, v.Reason = string(state), state.accepts(), b.cond.reason(state)
