@@ -2,6 +2,7 @@ package pool
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -32,6 +33,7 @@ type waitQueue struct {
 	own     map[*Backend]*line // none is empty
 	closed  bool               // nobody waits any more
 	stats   waitStats
+	refused atomic.Uint64 // requests, as the queue was full
 }
 
 // configure puts the limits of a definition in force. They are for those who
@@ -59,6 +61,26 @@ func (s *waitQueue) close() {
 
 // awaits reports whether anybody may wait for a slot on b.
 func (s *waitQueue) awaits(b *Backend) bool { return s.general.Load() > 0 || b.awaited.Load() != 0 }
+
+// overflow returns how many requests wait if no more may, and those include some
+// that nobody may overtake; else 0. So whoever comes is refused, whatever else
+// there is to say.
+func (s *waitQueue) overflow() int64 {
+	size := s.size.Load()
+	if size == 0 || s.general.Load() == 0 {
+		return 0
+	}
+	if n := s.total.Load(); n >= size {
+		return n
+	}
+	return 0
+}
+
+// refuse returns the error for a request that is not let in because of n others.
+func (s *waitQueue) refuse(n int64) error {
+	s.refused.Add(1)
+	return fmt.Errorf("%w: %d requests wait for a backend", ErrQueueFull, n)
+}
 
 // lineOf returns the line for a backend; nil is any.
 func (s *waitQueue) lineOf(b *Backend) *line {

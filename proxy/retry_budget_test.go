@@ -30,7 +30,7 @@ func startWithBudget(t *testing.T, cfg *config.Handler, percent, least int) *har
 
 func TestRetryBudgetIsUsedUp(t *testing.T) {
 	t.Run("after a failure", func(t *testing.T) {
-		cfg := to(rawBackend(t, closing), rawBackend(t, closing))
+		cfg := to(rawBackend(t, hangingUp), rawBackend(t, hangingUp))
 		cfg.LoadBalancing = retries(3)
 		h := startWithBudget(t, cfg, 0, 0)
 		res, _ := h.exchange(plainGet)
@@ -55,8 +55,8 @@ func TestRetryBudgetIsUsedUp(t *testing.T) {
 	})
 }
 
-// closing is a backend that reads a request and closes the connection.
-func closing(p *peer) { p.head() }
+// hangingUp is a backend that reads a request and closes the connection.
+func hangingUp(p *peer) { p.head() }
 
 // What no backend has seen may go to another one, whatever the budget: that is
 // no load which would not have been there. It is not sent to the same ones again.
@@ -92,7 +92,7 @@ func wantRetries(t *testing.T, h *harness, made, refused uint64) {
 
 // A few clients may always retry, as they may with reverse_proxy.
 func TestFewClientsAreRetried(t *testing.T) {
-	cfg := to(rawBackend(t, closing), rawBackend(t, answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")))
+	cfg := to(rawBackend(t, hangingUp), rawBackend(t, answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")))
 	cfg.LoadBalancing = retries(1)
 	h := start(t, cfg)
 	var wg sync.WaitGroup
@@ -154,7 +154,7 @@ func TestWaitingRetriesCount(t *testing.T) {
 // With a time for which backends are tried, a request waits for its place.
 func TestRetryWaitsForRoomInTheBudget(t *testing.T) {
 	held, goOn := make(chan struct{}, 1), make(chan struct{})
-	cfg := to(rawBackend(t, closing), rawBackend(t, func(p *peer) {
+	cfg := to(rawBackend(t, hangingUp), rawBackend(t, func(p *peer) {
 		for p.head() != "" {
 			select {
 			case held <- struct{}{}:
@@ -196,7 +196,7 @@ func TestAnsweredRetryGivesUpItsPlace(t *testing.T) {
 		{"tunnel", upgradeRequest, upgradeResponse, "HTTP/1.1 101"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			cfg := to(rawBackend(t, closing), rawBackend(t, func(p *peer) {
+			cfg := to(rawBackend(t, hangingUp), rawBackend(t, func(p *peer) {
 				if p.head() != "" {
 					p.send(c.answer)
 					p.rest()
