@@ -235,7 +235,9 @@ type Retry struct {
 // A request is active from when it comes in until it is answered. It is being
 // retried from when that is decided, so also while it waits, until the attempt
 // is answered or has failed. The silent repetition of a request on another
-// connection, where the backend had closed an idle one, is no retry.
+// connection, where the backend had closed an idle one, is no retry. One that
+// could not be connected to a backend is not counted as long as there is another
+// backend to try, since no backend has had anything to do with it.
 type RetryBudget struct {
 	// How many of the active requests may be retried at once, in percent, 0
 	// to 100. With 100 there is no limit. Default: 20.
