@@ -127,8 +127,12 @@ func (s *waitQueue) show(own *Backend, l *line) {
 	}
 }
 
-// firstFor returns who is to get a slot on m; nil if nobody waits for it.
+// firstFor returns who is to get a slot on m; nil if nobody waits for it, or may
+// have it.
 func (s *waitQueue) firstFor(m *Member) *waiter {
+	if !m.keepsSessions() {
+		return nil // who waits for it is about to be told by a new snapshot
+	}
 	var first *waiter
 	if m.Index >= 0 {
 		first = s.any.head
