@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"slices"
@@ -27,7 +28,12 @@ func TestPortsRunOut(t *testing.T) {
 	if _, err := fmt.Sscan(string(text), &low, &port); err != nil {
 		t.Fatal(err)
 	}
-	port -= 16 // the last one is for another test
+	for port -= 16; ; port-- { // the last one is for another test
+		if ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			_ = ln.Close()
+			break
+		}
+	}
 	reached, release := make(chan struct{}, 1), make(chan struct{})
 	h := provision(t, to(rawBackend(t, func(p *peer) {
 		p.head()
