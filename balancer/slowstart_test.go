@@ -178,6 +178,23 @@ func TestKeysMoveSlowly(t *testing.T) {
 	})
 }
 
+// A bound on load follows as well: nobody gets more than 1.25 times what is due.
+func TestBoundedLoadDuringSlowStart(t *testing.T) {
+	policy := newPolicy(t, `{"policy": "uri_hash"}`)
+	policy.(interface{ BoundLoad(factor float64) }).BoundLoad(1.25)
+	synctest.Test(t, func(t *testing.T) {
+		r := newRamp(t, policy, 3, 2, 1)
+		for _, part := range []float64{0, 0.25, 0.5, 0.75, 1.05} {
+			r.at(part)
+			warmth := min(0.1+0.9*part, 1)
+			want := 3 * warmth / (3*warmth + 3)
+			if got := r.share(t, 4000, 300); math.Abs(got-want) > 0.25*want+0.02 {
+				t.Errorf("after %g of the time: %.3f of the requests, want %.3f", part, got, want)
+			}
+		}
+	})
+}
+
 // A pick costs no more while backends start slowly.
 func TestPicksDuringSlowStartDoNotAllocate(t *testing.T) {
 	for _, config := range []string{

@@ -44,6 +44,10 @@ func (p *Pool) Wait(ctx context.Context, q *Request, until time.Time) (*Member, 
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if n := p.queue.overflow(); n > 0 && p.snap.Load().sessions == nil {
+		// cheaply, as this is when there is most to do
+		return nil, p.queue.refuse(n)
+	}
 	w, err := p.enter(q, until)
 	if err != nil {
 		return nil, err
@@ -108,8 +112,7 @@ func (p *Pool) enter(q *Request, until time.Time) (w *waiter, err error) {
 	case own != nil && s.any.head == nil && p.serveAway(snap, w):
 	default:
 		s.dismiss(w)
-		s.stats.refused++
-		return nil, fmt.Errorf("%w: %d requests wait for a backend", ErrQueueFull, waiting-1)
+		return nil, s.refuse(waiting - 1)
 	}
 	return w, nil
 }

@@ -11,7 +11,6 @@ type waitStats struct {
 	served   uint64
 	timedOut uint64
 	left     uint64        // their client has, or the pool was closed
-	refused  uint64        // were not let in, as the queue was full
 	wait     time.Duration // of those served, smoothed
 }
 
@@ -56,7 +55,7 @@ func (s *waitQueue) view(now time.Time) (QueueView, map[*Backend]int64) {
 	v := QueueView{
 		QueueLimits: QueueLimits{Size: int(s.size.Load()), Timeout: s.timeout},
 		Length:      s.total.Load(), Wait: s.stats.wait, Waited: s.stats.waited, Served: s.stats.served,
-		TimedOut: s.stats.timedOut, Left: s.stats.left, Refused: s.stats.refused,
+		TimedOut: s.stats.timedOut, Left: s.stats.left, Refused: s.refused.Load(),
 	}
 	if w := s.any.head; w != nil {
 		v.Longest = now.Sub(w.since)
