@@ -63,7 +63,7 @@ fuzz: ## run every fuzz test for FUZZTIME (10s)
 .PHONY: fault
 fault: ## run the fault suite in its long form: build/faults.md
 	@mkdir -p build
-	cd integration/fault && $(GO) test -count=1 -timeout=20m . -fault.long -fault.report=$(CURDIR)/build/faults.md
+	cd integration/fault && $(GO) test -count=1 -timeout=20m -fault.long -fault.report=$(CURDIR)/build/faults.md
 
 .PHONY: compare
 compare: ## play the same trouble with load_balance and reverse_proxy: build/compare.md

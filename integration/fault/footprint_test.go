@@ -176,7 +176,7 @@ func (c *scenario) leftovers(f footprint) string {
 	more("sockets", int64(f.sockets), int64(c.before.sockets))
 	more("descriptors", int64(f.files), int64(c.before.files))
 	more("connections to backends", c.connected(), 0)
-	if f.memory > maxMemory(c.layout.race) {
+	if f.memory > maxMemory(c.layout.race || raceEnabled) {
 		left = append(left, fmt.Sprintf("%d MiB of memory", f.memory>>20))
 	}
 	p := c.pool()
