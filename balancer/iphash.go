@@ -19,7 +19,8 @@ func init() { caddy.RegisterModule(IPHash{}) }
 // When a backend comes or goes, only requests move that come to it or were
 // with it; the same goes for a change of weight. If the backend of an address
 // is full, or a retried request has been there, the next one in the order of
-// the hash is picked.
+// the hash is picked; the same goes for one that has more than its share, with
+// the option `bounded_load` of the handler.
 //
 // Caddyfile:
 //

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/net/http/httpguts"
@@ -43,6 +44,7 @@ type upload struct {
 	err   error       // of writing it
 	whole bool        // the request was written to its end
 	stuck error       // the backend does not take it
+	reset bool        // writing it has met an RST
 }
 
 // sendBody sends a request that has a body.
@@ -118,6 +120,9 @@ func (u *upload) run() {
 		u.h.requestStuck(err)
 	case errors.As(err, &failed):
 		// the backend may have answered before it stopped reading
+		u.mu.Lock()
+		u.reset = errors.Is(err, syscall.ECONNRESET)
+		u.mu.Unlock()
 		u.h.requestWritten(u.conn)
 	default:
 		// what the backend has got must not look complete
@@ -220,6 +225,26 @@ func (u *upload) write(b []byte) error {
 	u.h.wroteNow()
 	defer u.h.wroteNow()
 	return u.h.write(u.conn, b)
+}
+
+// uploadReset reports whether the backend has reset the connection before it
+// ended its stream, and writing the request has met that. The system tells of it
+// once only: to those who read, the stream has ended then.
+func (h *http1Exchange) uploadReset() bool {
+	u := h.upload
+	if u == nil || h.waiting {
+		return false
+	}
+	// one that has met it ends at once; one that waits for its client has not
+	timer := time.NewTimer(uploadPatience)
+	defer timer.Stop()
+	select {
+	case <-u.done:
+	case <-timer.C:
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.reset
 }
 
 // uploaded reports whether the request was written whole. If only its end is
