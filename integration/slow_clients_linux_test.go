@@ -21,8 +21,9 @@ const (
 	// slowOfEachRace how many with the race detector.
 	slowOfEach, slowOfEachRace = 1000, 100
 	// slowMemory is how much a slow client may cost Caddy: buffers, goroutines
-	// and their stacks, for both of its connections.
-	slowMemory = 160 << 10
+	// and their stacks, for both of its connections, and as much again that was
+	// not collected yet.
+	slowMemory = 256 << 10
 	// slowBuffers is what the large buffers may have, however many clients.
 	slowBuffers = 64 << 20
 	// raceMemory is how many times as much it is with the race detector.
