@@ -63,7 +63,12 @@ fuzz: ## run every fuzz test for FUZZTIME (10s)
 .PHONY: fault
 fault: ## run the fault suite in its long form: build/faults.md
 	@mkdir -p build
-	cd integration/fault && $(GO) test -count=1 -timeout=20m . -fault.long -fault.report=$(CURDIR)/build/faults.md
+	cd integration/fault && $(GO) test -count=1 -timeout=20m -fault.long -fault.report=$(CURDIR)/build/faults.md
+
+.PHONY: compare
+compare: ## play the same trouble with load_balance and reverse_proxy: build/compare.md
+	@mkdir -p build
+	cd integration/compare && $(GO) test -count=1 -timeout=20m . -compare.long -compare.report=$(CURDIR)/build/compare.md
 
 .PHONY: bench
 bench: ## measure side by side with other proxies: build/bench/report.md; for options BENCHARGS=-h

@@ -86,6 +86,10 @@ var layers = map[string]struct {
 		"",
 		"the real binary is tested from the outside, as its users see it",
 	},
+	"integration/compare": {
+		"integration/process",
+		"both directives are compared from the outside too",
+	},
 	"integration/fault": {
 		"integration/process",
 		"what happens under faults is tested from the outside too",

@@ -47,6 +47,9 @@ func (h *Handler) definition(ctx caddy.Context, app *App) (*pool.Definition, dis
 		return nil, nil, err
 	}
 	def.Policy = policy
+	if err := h.boundLoad(policy); err != nil {
+		return nil, nil, err
+	}
 	if def.Backends, err = h.specs(policy); err != nil {
 		return nil, nil, err
 	}
@@ -71,6 +74,19 @@ func (h *Handler) policy(ctx caddy.Context) (balancer.Policy, error) {
 		return nil, fmt.Errorf("selection policy %T is not a balancer.Policy", mod)
 	}
 	return policy, nil
+}
+
+// boundLoad tells the policy of the bound of the load, if there is one.
+func (h *Handler) boundLoad(policy balancer.Policy) error {
+	if h.LoadBalancing == nil || h.LoadBalancing.BoundedLoad == nil {
+		return nil
+	}
+	bounder, ok := policy.(balancer.Bounder)
+	if !ok {
+		return fmt.Errorf("bounded_load needs a policy that picks by a hash, which %s does not", policy.CaddyModule().ID.Name())
+	}
+	bounder.BoundLoad(*h.LoadBalancing.BoundedLoad)
+	return nil
 }
 
 // specs returns the backends of the config, with the weights that the policy
@@ -128,7 +144,7 @@ func definitionJSON(h *config.Handler) ([]byte, error) {
 		lb := *h.LoadBalancing
 		lb.Retry = config.Retry{}
 		part.LoadBalancing = nil
-		if lb.PolicyRaw != nil || lb.AllDown != "" || lb.Queue != nil || lb.RetryBudget != nil || lb.SlowStart != 0 || lb.Sticky != nil {
+		if lb.PolicyRaw != nil || lb.AllDown != "" || lb.BoundedLoad != nil || lb.Queue != nil || lb.RetryBudget != nil || lb.SlowStart != 0 || lb.Sticky != nil {
 			part.LoadBalancing = &lb
 		}
 	}

@@ -321,6 +321,21 @@ func TestTwoDefinitionsNameBoth(t *testing.T) {
 	}
 }
 
+// A bound is for policies that pick by a hash.
+func TestBoundedLoadNeedsAHash(t *testing.T) {
+	for policy, ok := range map[string]bool{"round_robin": false, "peak_ewma": false, "cookie": false, "uri_hash": true} {
+		var cfg caddy.Config
+		if err := json.Unmarshal(testConfig(t, testPort(t), false, `{"handler": "load_balance", "backends": [{"address": "10.0.0.1:80"}],
+			"load_balancing": {"selection_policy": {"policy": "`+policy+`"}, "bounded_load": 1.5}}`), &cfg); err != nil {
+			t.Fatal(err)
+		}
+		err := caddy.Validate(&cfg)
+		if ok && err != nil || !ok && (err == nil || !strings.Contains(err.Error(), "bounded_load needs a policy that picks by a hash, which "+policy+" does not")) {
+			t.Errorf("%s: %v", policy, err)
+		}
+	}
+}
+
 // The same unnamed block in two places is one pool; other settings make
 // another one.
 func TestUnnamedPools(t *testing.T) {

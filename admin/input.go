@@ -40,7 +40,7 @@ var readOnly = map[string]any{
 	"source": "", "state": "", "health": "", "accepting": false, "reason": "",
 	"in_flight": json.Number(""), "tunnels": json.Number(""), "queued": json.Number(""),
 	"requests": json.Number(""), "failures": json.Number(""), "latency": json.Number(""),
-	"last_check": (*object)(nil), "ejected_until": "", "ejections": json.Number(""),
+	"peak_latency": json.Number(""), "last_check": (*object)(nil), "last_session": "", "ejected_until": "", "ejections": json.Number(""),
 	"effective_weight": json.Number(""), "slow_start_until": "", "since": "",
 }
 

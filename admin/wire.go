@@ -62,8 +62,10 @@ type backendJSON struct {
 	Queued       int64       `json:"queued"`
 	Requests     uint64      `json:"requests"`
 	Failures     uint64      `json:"failures"`
-	Latency      float64     `json:"latency,omitempty"` // ms
+	Latency      float64     `json:"latency,omitempty"`      // ms
+	PeakLatency  float64     `json:"peak_latency,omitempty"` // ms
 	LastCheck    *checkJSON  `json:"last_check,omitempty"`
+	LastSession  *time.Time  `json:"last_session,omitempty"`
 	EjectedUntil *time.Time  `json:"ejected_until,omitempty"`
 	Ejections    int         `json:"ejections,omitempty"` // in a row
 
@@ -87,7 +89,7 @@ func wireBackend(v pool.BackendView) backendJSON {
 		MaxRequests: v.MaxRequests, AdminState: v.AdminState, Labels: v.Labels,
 		Source: v.Source, State: v.State, Health: v.Health, Accepting: v.Accepting, Reason: v.Reason,
 		InFlight: v.InFlight, Tunnels: v.Tunnels, Queued: v.Queued, Requests: v.Requests, Failures: v.Failures,
-		Latency: milliseconds(v.Latency), Since: timestamp(v.Since),
+		Latency: milliseconds(v.Latency), PeakLatency: milliseconds(v.PeakLatency), Since: timestamp(v.Since),
 		Ejections: v.Ejections, EffectiveWeight: v.EffectiveWeight,
 	}
 	if b.Labels == nil {
@@ -96,6 +98,7 @@ func wireBackend(v pool.BackendView) backendJSON {
 	if check := v.LastCheck; !check.At.IsZero() {
 		b.LastCheck = &checkJSON{At: timestamp(check.At), Duration: milliseconds(check.Duration), OK: check.OK, Text: check.Text}
 	}
+	b.LastSession = optionalTime(v.LastSession)
 	b.EjectedUntil, b.SlowStartUntil = optionalTime(v.EjectedUntil), optionalTime(v.SlowStartUntil)
 	return b
 }

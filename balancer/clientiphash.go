@@ -23,7 +23,7 @@ func init() { caddy.RegisterModule(ClientIPHash{}) }
 // JSON:
 //
 //	{"policy": "client_ip_hash"}
-type ClientIPHash struct{}
+type ClientIPHash struct{ bounding }
 
 // CaddyModule returns the Caddy module information.
 func (ClientIPHash) CaddyModule() caddy.ModuleInfo {
@@ -37,8 +37,8 @@ func (ClientIPHash) CaddyModule() caddy.ModuleInfo {
 func (*ClientIPHash) UnmarshalCaddyfile(d *caddyfile.Dispenser) error { return withoutOptions(d) }
 
 // NewPicker implements pool.Policy.
-func (ClientIPHash) NewPicker(members []*pool.Member, prev pool.Picker) pool.Picker {
-	return newHashed(members, prev, clientIP)
+func (p *ClientIPHash) NewPicker(members []*pool.Member, prev pool.Picker) pool.Picker {
+	return newHashPicker(members, prev, p.bounding, clientIP)
 }
 
 func clientIP(r *http.Request) (hash uint64, ok bool) {
@@ -51,5 +51,6 @@ func clientIP(r *http.Request) (hash uint64, ok bool) {
 // Interface guards
 var (
 	_ Policy                = (*ClientIPHash)(nil)
+	_ Bounder               = (*ClientIPHash)(nil)
 	_ caddyfile.Unmarshaler = (*ClientIPHash)(nil)
 )

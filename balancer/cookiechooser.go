@@ -104,6 +104,22 @@ func (c *cookieChooser) settle(q *pool.Request, m *pool.Member) {
 	sticky.Add(q.Writer.Header(), c.line(m, sticky.ClientUsesTLS(q.HTTP, false)))
 }
 
+// assign implements chooser: it sets the cookie for what the request was given,
+// unless the client has that one already.
+func (c *cookieChooser) assign(q *pool.Request, m *pool.Member) (decided bool) {
+	if q.HTTP == nil {
+		return false
+	}
+	for value := range sticky.Values(q.HTTP.Header, c.policy.Name) {
+		if c.lookup(value) == m {
+			c.unset(q)
+			return true
+		}
+	}
+	c.settle(q, m)
+	return false
+}
+
 // line returns the Set-Cookie field that names a member.
 func (c *cookieChooser) line(m *pool.Member, secure bool) string {
 	return c.badges.Line(int(c.number[m.Index]), secure, c.policy.line)

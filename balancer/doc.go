@@ -11,7 +11,8 @@
 //
 // What is shared between policies stands in files of its own: the smooth
 // weighted order (schedule.go), weighted draws (line.go, sample.go), loads and
-// the tree that keeps members in their order (load.go, loadtree.go),
-// consistent hashing (ring.go, circle.go), and what happens when a request
-// lacks what a policy looks at (fallback.go).
+// the tree that keeps members in their order (load.go, rank.go, loadtree.go),
+// consistent hashing (ring.go, circle.go) and the bound of its loads (bound.go,
+// tally.go), and what happens when a request lacks what a policy looks at
+// (fallback.go).
 package balancer

@@ -82,6 +82,10 @@ type chooser interface {
 	// decided, the fallback picks, and settle is told what.
 	choose(q *pool.Request) (m *pool.Member, decided bool)
 	settle(q *pool.Request, m *pool.Member)
+
+	// assign is told of a member that the request was given without a choice,
+	// and reports whether it would not have been the fallback's to choose.
+	assign(q *pool.Request, m *pool.Member) (decided bool)
 }
 
 // either is the picker of a policy that has a fallback.
@@ -95,7 +99,7 @@ type either struct {
 func (e *either) Decay() time.Duration { return e.decay }
 
 // newPicker returns the picker that asks the chooser first. It tracks loads if
-// the fallback's picker does. The chooser is made with that of the picker
+// one of the two does. The chooser is made with that of the picker
 // before, or nil.
 func (f *Fallback) newPicker(
 	members []*pool.Member, prev pool.Picker, choose func(before chooser) chooser,
@@ -111,8 +115,13 @@ func (f *Fallback) newPicker(
 	if paced, ok := e.fallback.(pool.Paced); ok {
 		e.decay = paced.Decay()
 	}
-	if tracker, ok := e.fallback.(pool.LoadTracker); ok {
-		return &trackingEither{e, tracker}
+	tracking := trackingEither{either: e}
+	tracking.ofFallback, _ = e.fallback.(pool.LoadTracker)
+	if c, ok := e.chooser.(trackingChooser); ok {
+		tracking.ofChooser = c.tracker()
+	}
+	if tracking.ofFallback != nil || tracking.ofChooser != nil {
+		return &tracking
 	}
 	return &e
 }
@@ -127,34 +136,69 @@ func (e *either) Pick(q *pool.Request) *pool.Member {
 	return m
 }
 
-// trackingEither is an either whose fallback tracks loads, and so has to be
-// told of picks that were not its own.
+// Settle implements pool.Settler.
+func (e *either) Settle(q *pool.Request, m *pool.Member) {
+	if e.chooser.assign(q, m) {
+		return
+	}
+	if fallback, ok := e.fallback.(pool.Settler); ok {
+		fallback.Settle(q, m)
+	}
+}
+
+// trackingChooser is a chooser that may have to know of all requests in flight.
+type trackingChooser interface {
+	chooser
+	// tracker returns what is to be told of them, or nil.
+	tracker() pool.LoadTracker
+}
+
+// trackingEither is an either of which one side or both track loads, and so
+// have to be told of the other's picks.
 type trackingEither struct {
 	either
-	tracker pool.LoadTracker
+	ofChooser, ofFallback pool.LoadTracker // may be nil
 }
 
 // Pick implements pool.Picker.
 func (e *trackingEither) Pick(q *pool.Request) *pool.Member {
 	if m, decided := e.chooser.choose(q); decided {
-		if m != nil {
-			e.tracker.LoadChanged(m)
+		if m != nil && e.ofFallback != nil {
+			e.ofFallback.LoadChanged(m)
 		}
 		return m
 	}
 	m := e.fallback.Pick(q)
+	if m != nil && e.ofChooser != nil {
+		e.ofChooser.LoadChanged(m)
+	}
 	e.chooser.settle(q, m)
 	return m
 }
 
 // LoadChanged implements pool.LoadTracker.
-func (e *trackingEither) LoadChanged(m *pool.Member) { e.tracker.LoadChanged(m) }
+func (e *trackingEither) LoadChanged(m *pool.Member) {
+	if e.ofChooser != nil {
+		e.ofChooser.LoadChanged(m)
+	}
+	if e.ofFallback != nil {
+		e.ofFallback.LoadChanged(m)
+	}
+}
 
 // Refresh implements pool.LoadTracker.
-func (e *trackingEither) Refresh() { e.tracker.Refresh() }
+func (e *trackingEither) Refresh() {
+	if e.ofChooser != nil {
+		e.ofChooser.Refresh()
+	}
+	if e.ofFallback != nil {
+		e.ofFallback.Refresh()
+	}
+}
 
 // Interface guards
 var (
 	_ pool.Paced       = (*either)(nil)
+	_ pool.Settler     = (*either)(nil)
 	_ pool.LoadTracker = (*trackingEither)(nil)
 )

@@ -14,23 +14,53 @@ type keyFunc func(*http.Request) (hash uint64, ok bool)
 
 // hashed picks by the hash of something in the request.
 type hashed struct {
-	ring *ring
-	key  keyFunc
+	ring  *ring
+	key   keyFunc
+	bound *bound // nil: none
 }
 
-// newHashed returns a picker by key for policies without a fallback.
-func newHashed(members []*pool.Member, prev pool.Picker, key keyFunc) pool.Picker {
-	var before *ring
-	if p, ok := prev.(*hashed); ok {
-		before = p.ring
+func newHashed(members []*pool.Member, before *hashed, b bounding, key keyFunc) *hashed {
+	h := &hashed{key: key}
+	if before != nil {
+		h.ring = newRing(members, before.ring)
+	} else {
+		h.ring = newRing(members, nil)
 	}
-	return &hashed{newRing(members, before), key}
+	if b.factor > 0 {
+		h.bound = newBound(members, b.factor)
+	}
+	return h
+}
+
+// newHashPicker returns a picker by key for policies without a fallback.
+func newHashPicker(members []*pool.Member, prev pool.Picker, b bounding, key keyFunc) pool.Picker {
+	var before *hashed
+	switch p := prev.(type) {
+	case *hashed:
+		before = p
+	case *boundedHashed:
+		before = p.hashed
+	}
+	h := newHashed(members, before, b, key)
+	if h.bound != nil {
+		return &boundedHashed{h}
+	}
+	return h
+}
+
+// newHashedOr returns a picker by key that leaves requests without one to the
+// fallback.
+func newHashedOr(f *Fallback, members []*pool.Member, prev pool.Picker, b bounding, key keyFunc) pool.Picker {
+	return f.newPicker(members, prev, func(before chooser) chooser {
+		known, _ := before.(*hashed)
+		return newHashed(members, known, b, key)
+	})
 }
 
 // Pick implements pool.Picker.
 func (h *hashed) Pick(q *pool.Request) *pool.Member {
 	hash, _ := h.hash(q)
-	return h.ring.pick(q, hash)
+	return h.pick(q, hash)
 }
 
 func (h *hashed) hash(q *pool.Request) (hash uint64, ok bool) {
@@ -40,16 +70,11 @@ func (h *hashed) hash(q *pool.Request) (hash uint64, ok bool) {
 	return h.key(q.HTTP)
 }
 
-// newHashedOr returns a picker by key that leaves requests without one to the
-// fallback.
-func newHashedOr(f *Fallback, members []*pool.Member, prev pool.Picker, key keyFunc) pool.Picker {
-	return f.newPicker(members, prev, func(before chooser) chooser {
-		var ring *ring
-		if p, ok := before.(*hashed); ok {
-			ring = p.ring
-		}
-		return &hashed{newRing(members, ring), key}
-	})
+func (h *hashed) pick(q *pool.Request, hash uint64) *pool.Member {
+	if h.bound == nil {
+		return h.ring.pick(q, hash)
+	}
+	return h.bound.pick(q, h.ring, hash)
 }
 
 // choose implements chooser.
@@ -58,16 +83,41 @@ func (h *hashed) choose(q *pool.Request) (m *pool.Member, decided bool) {
 	if !ok {
 		return nil, false
 	}
-	return h.ring.pick(q, hash), true
+	return h.pick(q, hash), true
 }
 
 // settle implements chooser.
 func (*hashed) settle(*pool.Request, *pool.Member) {}
 
+// assign implements chooser.
+func (h *hashed) assign(q *pool.Request, _ *pool.Member) (decided bool) {
+	_, decided = h.hash(q)
+	return decided
+}
+
+// tracker implements trackingChooser.
+func (h *hashed) tracker() pool.LoadTracker {
+	if h.bound == nil {
+		return nil
+	}
+	return &boundedHashed{h}
+}
+
+// boundedHashed is a hashed with a bound, which has to know of all requests in
+// flight.
+type boundedHashed struct{ *hashed }
+
+// LoadChanged implements pool.LoadTracker.
+func (h *boundedHashed) LoadChanged(m *pool.Member) { h.bound.LoadChanged(m) }
+
+// Refresh implements pool.LoadTracker.
+func (h *boundedHashed) Refresh() { h.bound.Refresh() }
+
 func hashString(s string) uint64 { return xxhash.Sum64String(s) }
 
 // Interface guards
 var (
-	_ pool.Picker = (*hashed)(nil)
-	_ chooser     = (*hashed)(nil)
+	_ pool.Picker      = (*hashed)(nil)
+	_ trackingChooser  = (*hashed)(nil)
+	_ pool.LoadTracker = (*boundedHashed)(nil)
 )

@@ -32,6 +32,7 @@ type HeaderHash struct {
 	Field string `json:"field,omitempty"`
 
 	Fallback
+	bounding
 }
 
 // CaddyModule returns the Caddy module information.
@@ -62,7 +63,7 @@ func (p *HeaderHash) Provision(ctx caddy.Context) error {
 
 // NewPicker implements pool.Policy.
 func (p *HeaderHash) NewPicker(members []*pool.Member, prev pool.Picker) pool.Picker {
-	return newHashedOr(&p.Fallback, members, prev, headerKey(p.Field))
+	return newHashedOr(&p.Fallback, members, prev, p.bounding, headerKey(p.Field))
 }
 
 func headerKey(field string) keyFunc {
@@ -83,6 +84,7 @@ func headerKey(field string) keyFunc {
 // Interface guards
 var (
 	_ Policy                = (*HeaderHash)(nil)
+	_ Bounder               = (*HeaderHash)(nil)
 	_ caddy.Provisioner     = (*HeaderHash)(nil)
 	_ caddyfile.Unmarshaler = (*HeaderHash)(nil)
 )

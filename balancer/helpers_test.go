@@ -35,11 +35,17 @@ func tryPolicy(t testing.TB, config string) (Policy, error) {
 	return mod.(Policy), nil
 }
 
+// newPolicy is tryPolicy for what is right. With `bounded ` before it, the
+// policy's load is bounded to 1.25 times the share.
 func newPolicy(t testing.TB, config string) Policy {
 	t.Helper()
-	policy, err := tryPolicy(t, config)
+	plain, bounded := strings.CutPrefix(config, "bounded ")
+	policy, err := tryPolicy(t, plain)
 	if err != nil {
 		t.Fatalf("%s: %v", config, err)
+	}
+	if bounded {
+		policy.(Bounder).BoundLoad(1.25)
 	}
 	return policy
 }

@@ -19,7 +19,8 @@ func init() { caddy.RegisterModule(IPHash{}) }
 // When a backend comes or goes, only requests move that come to it or were
 // with it; the same goes for a change of weight. If the backend of an address
 // is full, or a retried request has been there, the next one in the order of
-// the hash is picked.
+// the hash is picked; the same goes for one that has more than its share, with
+// the option `bounded_load` of the handler.
 //
 // Caddyfile:
 //
@@ -28,7 +29,7 @@ func init() { caddy.RegisterModule(IPHash{}) }
 // JSON:
 //
 //	{"policy": "ip_hash"}
-type IPHash struct{}
+type IPHash struct{ bounding }
 
 // CaddyModule returns the Caddy module information.
 func (IPHash) CaddyModule() caddy.ModuleInfo {
@@ -42,8 +43,8 @@ func (IPHash) CaddyModule() caddy.ModuleInfo {
 func (*IPHash) UnmarshalCaddyfile(d *caddyfile.Dispenser) error { return withoutOptions(d) }
 
 // NewPicker implements pool.Policy.
-func (IPHash) NewPicker(members []*pool.Member, prev pool.Picker) pool.Picker {
-	return newHashed(members, prev, remoteIP)
+func (p *IPHash) NewPicker(members []*pool.Member, prev pool.Picker) pool.Picker {
+	return newHashPicker(members, prev, p.bounding, remoteIP)
 }
 
 func remoteIP(r *http.Request) (hash uint64, ok bool) {
@@ -75,5 +76,6 @@ func hostOf(address string) string {
 // Interface guards
 var (
 	_ Policy                = (*IPHash)(nil)
+	_ Bounder               = (*IPHash)(nil)
 	_ caddyfile.Unmarshaler = (*IPHash)(nil)
 )

@@ -2,6 +2,7 @@ package balancer
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -128,7 +129,7 @@ func TestLeastConnAgainstModel(t *testing.T) {
 func treeAgrees(t *testing.T, tree *loadTree) {
 	t.Helper()
 	for i, m := range tree.members {
-		if got, want := tree.load(0, i), loadWith(m); got != want {
+		if got, want := tree.load(0, i), rankWith(m); got != want {
 			t.Fatalf("leaf %d is %x, want %x", i, got, want)
 		}
 	}
@@ -321,8 +322,43 @@ func TestLoad(t *testing.T) {
 	if of(2, 4).less(of(1, 2)) || of(1, 2).less(of(2, 4)) {
 		t.Error("2/4 and 1/2 differ")
 	}
-	if of(1, 1).oneMore() != of(2, 1) || of(1<<32-1, 1).oneMore() != of(1<<32-1, 1) {
-		t.Error("one more request")
+}
+
+// TestRankOrder compares ranks with the fractions that they stand for, also with
+// those that are as near to each other as can be.
+func TestRankOrder(t *testing.T) {
+	const heaviest = 1<<16 - 1
+	rng := rand.New(rand.NewPCG(8, 8))
+	for range 200_000 {
+		v, w := 1+rng.Uint64N(heaviest), 1+rng.Uint64N(heaviest)
+		count := 1 + rng.Uint64N(1<<rng.IntN(32))
+		for _, other := range []uint64{1 + rng.Uint64N(1<<32-1), count * w / v, count*w/v + 1} {
+			if other == 0 || other >= 1<<32 {
+				continue
+			}
+			a, b := rankOf(count, v), rankOf(other, w)
+			if left, right := count*w, other*v; (a < b) != (left < right) || (a == b) != (left == right) {
+				t.Fatalf("%d/%d and %d/%d have the ranks %x and %x", count, v, other, w, a, b)
+			}
+		}
+	}
+	if a, b := rankOf(heaviest-1, heaviest), rankOf(heaviest-2, heaviest-1); a <= b {
+		t.Errorf("the nearest have the ranks %x and %x", a, b)
+	}
+	if rankOf(math.MaxUint32, 1) >= full {
+		t.Error("many requests are taken for no room")
+	}
+}
+
+func TestRankAfterOneMore(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 9))
+	members := pooltest.Members(t, mixedWeights(1000)...)
+	for range 100_000 {
+		m := members[rng.IntN(len(members))]
+		weight, count := uint64(m.Weight), 1+rng.Uint64N(1<<rng.IntN(32))
+		if got, want := rankOf(count, weight).oneMore(m), rankOf(min(count+1, math.MaxUint32), weight); got != want {
+			t.Fatalf("(%d+1)/%d: %x, want %x", count, weight, got, want)
+		}
 	}
 }
 

@@ -1,8 +1,6 @@
 package balancer
 
 import (
-	"math"
-
 	"github.com/caddy-loadbalance/caddy-loadbalance/pool"
 )
 
@@ -19,22 +17,10 @@ func loadWith(m *pool.Member) load {
 	if m.Full() {
 		return noRoom
 	}
-	count := min(uint64(max(m.InFlight(), 0)), math.MaxUint32-1) + 1
-	return load(count<<32 | uint64(uint32(m.Weight)))
+	return load(countWith(m)<<32 | uint64(uint32(m.Weight)))
 }
 
 // less compares fractions by cross-multiplication, which is exact.
 func (l load) less(than load) bool {
 	return uint64(l)>>32*uint64(uint32(than)) < uint64(than)>>32*uint64(uint32(l))
-}
-
-// finite reports whether a request fits.
-func (l load) finite() bool { return uint32(l) != 0 }
-
-// oneMore returns the load after another request.
-func (l load) oneMore() load {
-	if uint64(l)>>32 == math.MaxUint32 {
-		return l
-	}
-	return l + 1<<32
 }

@@ -47,12 +47,12 @@ func newLoadTree(members []*pool.Member, next *turn) *loadTree {
 		}
 		level := make([]atomic.Uint64, (n+fan-1)/fan*fan)
 		for i := n; i < len(level); i++ {
-			level[i].Store(uint64(noRoom))
+			level[i].Store(uint64(full))
 		}
 		t.levels = append(t.levels, level)
 	}
 	for i, m := range members {
-		t.levels[0][i].Store(uint64(loadWith(m)))
+		t.levels[0][i].Store(uint64(rankWith(m)))
 	}
 	for level := 1; level < len(t.levels); level++ {
 		for i := range len(t.levels[level-1]) / fan {
@@ -71,7 +71,7 @@ func (t *loadTree) Pick(q *pool.Request) *pool.Member {
 		if skipTried {
 			i, l = t.leastUntried(q, first)
 		}
-		if !l.finite() {
+		if l == full {
 			break
 		}
 		if i < 0 {
@@ -79,7 +79,7 @@ func (t *loadTree) Pick(q *pool.Request) *pool.Member {
 		}
 		// The member is claimed in the tree first, so that others at the same
 		// time choose another one.
-		if !t.levels[0][i].CompareAndSwap(uint64(l), uint64(l.oneMore())) {
+		if !t.levels[0][i].CompareAndSwap(uint64(l), uint64(l.oneMore(t.members[i]))) {
 			first = int(t.turn.next.Load() % uint64(len(t.members)))
 			continue
 		}
@@ -116,15 +116,15 @@ func (t *loadTree) Refresh() {
 
 // pickLeast returns the member with the least load, of equals the first one at
 // or behind first, and its load. It returns -1 and a finite load if the tree
-// changed meanwhile, and -1 and noRoom if no member has room.
-func (t *loadTree) pickLeast(first int) (member int, least load) {
+// changed meanwhile, and -1 and full if no member has room.
+func (t *loadTree) pickLeast(first int) (member int, least rank) {
 	root := len(t.levels) - 1
 	least = t.load(root, 0)
-	if !least.finite() {
-		return -1, noRoom
+	if least == full {
+		return -1, full
 	}
 	level, i := 0, first
-	for least.less(t.load(level, i)) {
+	for least < t.load(level, i) {
 		// on to the next subtree to the right; behind the last one, to the
 		// whole tree from its left
 		for i++; i%fan == 0 && level < root; level++ {
@@ -140,16 +140,16 @@ func (t *loadTree) pickLeast(first int) (member int, least load) {
 
 // leftmost returns the first leaf of a subtree whose load is at most that, or
 // -1 if there is none.
-func (t *loadTree) leftmost(level, i int, most load) (member int, l load) {
-	for l = t.load(level, i); level > 0 && !most.less(l); level-- {
+func (t *loadTree) leftmost(level, i int, most rank) (member int, l rank) {
+	for l = t.load(level, i); level > 0 && l <= most; level-- {
 		i *= fan
 		for last := i + fan - 1; ; i++ {
-			if l = t.load(level-1, i); !most.less(l) || i == last {
+			if l = t.load(level-1, i); l <= most || i == last {
 				break
 			}
 		}
 	}
-	if !most.less(l) {
+	if l <= most {
 		return i, l
 	}
 	// somebody has changed this node and not yet what is above it: do so rather
@@ -162,8 +162,8 @@ func (t *loadTree) leftmost(level, i int, most load) (member int, l load) {
 }
 
 // leastUntried is pickLeast for a request whose tried members are passed over.
-func (t *loadTree) leastUntried(q *pool.Request, first int) (member int, least load) {
-	s := search{tree: t, q: q, from: first, to: len(t.members), best: -1, least: noRoom}
+func (t *loadTree) leastUntried(q *pool.Request, first int) (member int, least rank) {
+	s := search{tree: t, q: q, from: first, to: len(t.members), best: -1, least: full}
 	s.visit(len(t.levels)-1, 0)
 	s.from, s.to = 0, first
 	s.visit(len(t.levels)-1, 0)
@@ -177,7 +177,7 @@ type search struct {
 	q        *pool.Request
 	from, to int
 	best     int
-	least    load
+	least    rank
 }
 
 // visit searches the subtree of a node.
@@ -185,7 +185,7 @@ func (s *search) visit(level, i int) {
 	l := s.tree.load(level, i)
 	width := 1 << (level * fanBits)
 	switch {
-	case i*width >= s.to || (i+1)*width <= s.from || !l.less(s.least):
+	case i*width >= s.to || (i+1)*width <= s.from || l >= s.least:
 	case level > 0:
 		for child := range fan {
 			s.visit(level-1, i*fan+child)
@@ -205,7 +205,7 @@ func (t *loadTree) settle(i int) {
 func (t *loadTree) read(i int) (changed bool) {
 	leaf := &t.levels[0][i]
 	for {
-		now := uint64(loadWith(t.members[i]))
+		now := uint64(rankWith(t.members[i]))
 		was := leaf.Load()
 		if was == now {
 			return changed
@@ -238,16 +238,14 @@ func (t *loadTree) correct(level, i int) (changed bool) {
 	}
 }
 
-func (t *loadTree) load(level, i int) load { return load(t.levels[level][i].Load()) }
+func (t *loadTree) load(level, i int) rank { return rank(t.levels[level][i].Load()) }
 
 // least returns the least load of a node's children.
-func (t *loadTree) least(level, i int) load {
+func (t *loadTree) least(level, i int) rank {
 	children := t.levels[level-1][i*fan:][:fan]
-	least := load(children[0].Load())
+	least := rank(children[0].Load())
 	for c := 1; c < fan; c++ {
-		if l := load(children[c].Load()); l.less(least) {
-			least = l
-		}
+		least = min(least, rank(children[c].Load()))
 	}
 	return least
 }

@@ -8,7 +8,10 @@ import (
 
 // offerFrom offers the request to every member, beginning with the one at
 // start and going on in order. It is what is left to do when those that a
-// policy prefers have refused.
+// policy prefers have refused. If all do, that takes about 10 ns for each: a
+// tenth of a millisecond with 10,000 members. That none has room is not kept,
+// as room comes in more ways than by the end of a request: a member's trial
+// ends, or one that waits for it gives up.
 func offerFrom(q *pool.Request, members []*pool.Member, start int) *pool.Member {
 	for _, m := range members[start:] {
 		if q.Take(m) {

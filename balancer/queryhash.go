@@ -32,6 +32,7 @@ type QueryHash struct {
 	Key string `json:"key,omitempty"`
 
 	Fallback
+	bounding
 }
 
 // CaddyModule returns the Caddy module information.
@@ -62,7 +63,7 @@ func (p *QueryHash) Provision(ctx caddy.Context) error {
 
 // NewPicker implements pool.Policy.
 func (p *QueryHash) NewPicker(members []*pool.Member, prev pool.Picker) pool.Picker {
-	return newHashedOr(&p.Fallback, members, prev, queryKey(p.Key))
+	return newHashedOr(&p.Fallback, members, prev, p.bounding, queryKey(p.Key))
 }
 
 func queryKey(key string) keyFunc {
@@ -72,6 +73,7 @@ func queryKey(key string) keyFunc {
 // Interface guards
 var (
 	_ Policy                = (*QueryHash)(nil)
+	_ Bounder               = (*QueryHash)(nil)
 	_ caddy.Provisioner     = (*QueryHash)(nil)
 	_ caddyfile.Unmarshaler = (*QueryHash)(nil)
 )

@@ -66,18 +66,32 @@ func newRing(members []*pool.Member, before *ring) *ring {
 // pick picks the member of a key's hash. If it refuses, the next one in the
 // order of their distance to the key is asked.
 func (r *ring) pick(q *pool.Request, hash uint64) *pool.Member {
+	return r.offer(hash, q.Take)
+}
+
+// offer offers a request to members in the order of their distance to a key's
+// hash, until one takes it; nil if none does.
+func (r *ring) offer(hash uint64, take func(*pool.Member) bool) *pool.Member {
 	var refused [maxRefused]uint32
 	for n := range min(maxRefused, len(r.members)) {
 		slot, ok := r.nearest(hash, refused[:n])
 		if !ok {
 			break
 		}
-		if m := r.slots[slot]; q.Take(m) {
+		if m := r.slots[slot]; take(m) {
 			return m
 		}
 		refused[n] = slot
 	}
-	return offerFrom(q, r.members, int(hash%uint64(len(r.members))))
+	start := int(hash % uint64(len(r.members)))
+	for _, part := range [2][]*pool.Member{r.members[start:], r.members[:start]} {
+		for _, m := range part {
+			if take(m) {
+				return m
+			}
+		}
+	}
+	return nil
 }
 
 // candidate is a member and its distance to a key: distance / weight.

@@ -109,6 +109,8 @@ func TestSharesDuringSlowStart(t *testing.T) {
 		{`{"policy": "random_choose", "choose": 2}`, 1, 0.03, 0},
 		{`{"policy": "random_choose", "choose": 2}`, 300, 0.06, 0},
 		{`{"policy": "least_conn"}`, 600, 0.02, 0},
+		{`{"policy": "peak_ewma"}`, 1, 0.04, 0},
+		{`{"policy": "peak_ewma"}`, 300, 0.08, 0},
 		{`{"policy": "first"}`, 1, 0.03, 1},
 		{`{"policy": "ip_hash"}`, 1, 0.05, 0},
 		{`{"policy": "client_ip_hash"}`, 1, 0.05, 0},
@@ -176,6 +178,23 @@ func TestKeysMoveSlowly(t *testing.T) {
 	})
 }
 
+// A bound on load follows as well: nobody gets more than 1.25 times what is due.
+func TestBoundedLoadDuringSlowStart(t *testing.T) {
+	policy := newPolicy(t, `{"policy": "uri_hash"}`)
+	policy.(interface{ BoundLoad(factor float64) }).BoundLoad(1.25)
+	synctest.Test(t, func(t *testing.T) {
+		r := newRamp(t, policy, 3, 2, 1)
+		for _, part := range []float64{0, 0.25, 0.5, 0.75, 1.05} {
+			r.at(part)
+			warmth := min(0.1+0.9*part, 1)
+			want := 3 * warmth / (3*warmth + 3)
+			if got := r.share(t, 4000, 300); math.Abs(got-want) > 0.25*want+0.02 {
+				t.Errorf("after %g of the time: %.3f of the requests, want %.3f", part, got, want)
+			}
+		}
+	})
+}
+
 // A pick costs no more while backends start slowly.
 func TestPicksDuringSlowStartDoNotAllocate(t *testing.T) {
 	for _, config := range []string{
@@ -196,4 +215,52 @@ func TestPicksDuringSlowStartDoNotAllocate(t *testing.T) {
 			}
 		})
 	}
+}
+
+// BenchmarkChangeDuringSlowStart changes one backend of many, of which a part
+// starts slowly, each as warm as another: that makes a snapshot.
+func BenchmarkChangeDuringSlowStart(b *testing.B) {
+	const n = 10_000
+	for name, weights := range map[string][]int{"equal": equalWeights(n), "mixed": mixedWeights(n)} {
+		for _, config := range []string{
+			`{"policy": "round_robin"}`, `{"policy": "random"}`, `{"policy": "least_conn"}`,
+			`{"policy": "first"}`, `{"policy": "uri_hash"}`, `{"policy": "peak_ewma"}`,
+		} {
+			b.Run(config+" "+name, func(b *testing.B) {
+				p := coldPool(b, newPolicy(b, config), weights)
+				id := p.Snapshot().Members[n-1].ID()
+				b.ReportAllocs()
+				for i := 0; b.Loop(); i++ {
+					limit := i
+					if err := p.Patch(id, pool.Patch{MaxRequests: &limit}, pool.Options{}); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
+
+// coldPool returns a pool of which a tenth starts slowly.
+func coldPool(b *testing.B, policy Policy, weights []int) *pool.Pool {
+	registry := pool.NewRegistry(nil)
+	p, err := registry.Acquire("test")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = registry.Release("test") })
+	def := &pool.Definition{Policy: policy, SlowStart: 10 * time.Second}
+	for i, w := range weights {
+		def.Backends = append(def.Backends, pooltest.Spec(b, i, w))
+	}
+	p.Commit("config", def)
+	for _, health := range []pool.Health{pool.Down, pool.Up} {
+		for i, m := range p.Snapshot().Members[:len(weights)/10] {
+			p.SetHealth(m.Backend, health, "refused")
+			if i%50 == 0 {
+				p.Commit("config", def) // they come in one after the other
+			}
+		}
+	}
+	return p
 }

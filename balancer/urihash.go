@@ -22,7 +22,7 @@ func init() { caddy.RegisterModule(URIHash{}) }
 // JSON:
 //
 //	{"policy": "uri_hash"}
-type URIHash struct{}
+type URIHash struct{ bounding }
 
 // CaddyModule returns the Caddy module information.
 func (URIHash) CaddyModule() caddy.ModuleInfo {
@@ -36,8 +36,8 @@ func (URIHash) CaddyModule() caddy.ModuleInfo {
 func (*URIHash) UnmarshalCaddyfile(d *caddyfile.Dispenser) error { return withoutOptions(d) }
 
 // NewPicker implements pool.Policy.
-func (URIHash) NewPicker(members []*pool.Member, prev pool.Picker) pool.Picker {
-	return newHashed(members, prev, requestURI)
+func (p *URIHash) NewPicker(members []*pool.Member, prev pool.Picker) pool.Picker {
+	return newHashPicker(members, prev, p.bounding, requestURI)
 }
 
 func requestURI(r *http.Request) (hash uint64, ok bool) { return hashString(r.RequestURI), true }
@@ -45,5 +45,6 @@ func requestURI(r *http.Request) (hash uint64, ok bool) { return hashString(r.Re
 // Interface guards
 var (
 	_ Policy                = (*URIHash)(nil)
+	_ Bounder               = (*URIHash)(nil)
 	_ caddyfile.Unmarshaler = (*URIHash)(nil)
 )

@@ -158,6 +158,16 @@ func durationField(field func(*parser) *caddy.Duration) func(*parser) error {
 	}
 }
 
+// optionalDuration makes the table entry of a duration of which zero is not the
+// default, but no limit.
+func optionalDuration(field func(*parser) **caddy.Duration) func(*parser) error {
+	return func(p *parser) error {
+		d, err := p.duration()
+		*field(p) = &d
+		return err
+	}
+}
+
 func numberField(field func(*parser) *int) func(*parser) error {
 	return func(p *parser) (err error) {
 		*field(p), err = p.number(0)

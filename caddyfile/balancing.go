@@ -17,6 +17,7 @@ var balancingTable = table{
 	"lb_retry_match":  (*parser).retryMatch,
 	"retry_budget":    (*parser).retryBudget,
 	"all_down":        (*parser).allDown,
+	"bounded_load":    (*parser).boundedLoad,
 	"sticky":          (*parser).sticky,
 	"queue":           (*parser).queue,
 	"slow_start":      durationField(func(p *parser) *caddy.Duration { return &p.balancing().SlowStart }),

@@ -51,6 +51,7 @@ func Parse(h httpcaddyfile.Helper) (*config.Handler, error) {
 //		retry_budget     <percent> [<min_concurrent>]|off
 //		queue            <size> <timeout>
 //		all_down         fail|ignore_health
+//		bounded_load     <factor>
 //		slow_start       <duration>
 //		sticky           client_ip
 //		sticky           cookie [<name> [<secret>]] {

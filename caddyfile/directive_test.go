@@ -113,6 +113,7 @@ func TestSubdirectives(t *testing.T) {
 		"fail_ratio 0.5 20":                           `"health_checks":{"passive":{"fail_ratio":0.5,"min_requests":20}}`,
 		"fail_ratio 25% 20":                           `"health_checks":{"passive":{"fail_ratio":0.25,"min_requests":20}}`,
 		"fail_ratio 0.5 20\n\t\tmax_ejected 30%":      `"health_checks":{"passive":{"fail_ratio":0.5,"max_ejected":30,"min_requests":20}}`,
+		"lb_policy test_hash\n bounded_load 1.25":     `"load_balancing":{"bounded_load":1.25,"selection_policy":{"policy":"test_hash"}}`,
 		"slow_start 30s":                              `"load_balancing":{"slow_start":30000000000}`,
 		"max_fails 3":                                 `"health_checks":{"passive":{"max_fails":3}}`,
 		"unhealthy_status 5xx 429":                    `"health_checks":{"passive":{"unhealthy_status":[5,429]}}`,

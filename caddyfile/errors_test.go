@@ -56,7 +56,7 @@ var blockErrors = []struct{ block, want string }{
 	{"send_timeout 1s 5kB", `send_timeout: bad rate "5kB": expecting bytes per second, at Testfile:2`},
 	{"send_timeout 1s 5 6", `send_timeout: unexpected argument "6", at Testfile:2`},
 
-	{"lb_policy nonsense", `unknown policy "nonsense": there are test, at Testfile:2`},
+	{"lb_policy nonsense", `unknown policy "nonsense": there are test, test_hash, at Testfile:2`},
 	{"lb_policy test\n lb_policy test", `lb_policy is already set (Testfile:2), at Testfile:3`},
 	{"lb_retries many", `lb_retries: bad number "many", at Testfile:2`},
 	{"lb_retries -1", `lb_retries: number -1 is less than 0, at Testfile:2`},
@@ -125,6 +125,13 @@ var blockErrors = []struct{ block, want string }{
 	{"health_initial maybe", `health_initial: bad value "maybe": expecting up or down, at Testfile:2`},
 
 	{"max_fails x", `max_fails: bad number "x", at Testfile:2`},
+	{"bounded_load", `wrong argument count or unexpected line ending after 'bounded_load', at Testfile:2`},
+	{"bounded_load 1.25 2", `bounded_load: unexpected argument "2", at Testfile:2`},
+	{"bounded_load some", `bounded_load: bad number "some", at Testfile:2`},
+	{"bounded_load 1", `bounded_load 1 is not within 1.01 to 100, at Testfile:2`},
+	{"bounded_load NaN", `bounded_load NaN is not within 1.01 to 100, at Testfile:2`},
+	{"bounded_load 1.25", `bounded_load needs an lb_policy that picks by a hash, such as ip_hash, at Testfile:2`},
+	{"bounded_load 1.25\n lb_policy test", `bounded_load does not go together with lb_policy test (Testfile:3), which picks by no hash, at Testfile:2`},
 	{"slow_start -1s", `slow_start -1s is negative, at Testfile:2`},
 	{"slow_start", `wrong argument count or unexpected line ending after 'slow_start', at Testfile:2`},
 	{"fail_ratio 0.5", `wrong argument count or unexpected line ending after '0.5', at Testfile:2`},
@@ -182,7 +189,6 @@ var blockErrors = []struct{ block, want string }{
 	{"copy_response_headers", `copy_response_headers is not supported; use the intercept directive around load_balance, at Testfile:2`},
 	{"@bad status 500", `response matcher @bad is not supported; use the intercept directive around load_balance, at Testfile:2`},
 
-	{"bounded_load 1.25", `bounded_load is not available in this version, at Testfile:2`},
 	{"persist off", `persist is not available in this version, at Testfile:2`},
 }
 

@@ -29,7 +29,7 @@ func (p *parser) finish() error {
 	if len(p.cfg.Backends) == 0 && p.cfg.DynamicRaw == nil && p.cfg.Pool == "" {
 		return errorAt(p.start, "no backends: expecting addresses, dynamic, or the name of a pool")
 	}
-	for _, check := range []func() error{p.checkSchemes, p.checkProbes, p.checkPassive, p.checkHost} {
+	for _, check := range []func() error{p.checkSchemes, p.checkProbes, p.checkPassive, p.checkHost, p.checkBoundedLoad} {
 		if err := check(); err != nil {
 			return err
 		}

@@ -10,7 +10,19 @@ import (
 func init() {
 	caddy.RegisterModule(testModule{namespace: policyNamespace})
 	caddy.RegisterModule(testModule{namespace: sourceNamespace})
+	caddy.RegisterModule(testHash{})
 }
+
+// testHash stands for policies that pick by a hash.
+type testHash struct{}
+
+func (testHash) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: policyNamespace + ".test_hash", New: func() caddy.Module { return new(testHash) }}
+}
+
+func (*testHash) UnmarshalCaddyfile(*caddyfile.Dispenser) error { return nil }
+
+func (*testHash) BoundLoad(float64) {}
 
 // testModule stands for the policies and sources of other packages, which this
 // one knows by name alone.

@@ -19,11 +19,11 @@ var connectionTable = merge(tlsTable, keepAliveTable, table{
 	"write_buffer":            sizeField(func(p *parser) *int { return &p.cfg.Transport.WriteBufferSize }),
 	"max_response_header":     sizeField(func(p *parser) *int64 { return &p.cfg.Transport.MaxResponseHeaderSize }),
 	"read_timeout":            durationField(func(p *parser) *caddy.Duration { return &p.cfg.Transport.ReadTimeout }),
-	"write_timeout":           durationField(func(p *parser) *caddy.Duration { return &p.cfg.Transport.WriteTimeout }),
+	"write_timeout":           optionalDuration(func(p *parser) **caddy.Duration { return &p.cfg.Transport.WriteTimeout }),
 	"dial_timeout":            durationField(func(p *parser) *caddy.Duration { return &p.cfg.Transport.DialTimeout }),
 	"dial_fallback_delay":     durationField(func(p *parser) *caddy.Duration { return &p.cfg.Transport.FallbackDelay }),
 	"expect_continue_timeout": durationField(func(p *parser) *caddy.Duration { return &p.cfg.Transport.ExpectContinueTimeout }),
-	"response_header_timeout": (*parser).responseHeaderTimeout,
+	"response_header_timeout": optionalDuration(func(p *parser) **caddy.Duration { return &p.cfg.Transport.ResponseHeaderTimeout }),
 	"max_conns_per_host":      numberField(func(p *parser) *int { return &p.cfg.Transport.MaxConnsPerHost }),
 	"local_address":           textField(func(p *parser) *string { return &p.cfg.Transport.LocalAddress }),
 	"versions":                listField(func(p *parser) *[]string { return &p.cfg.Transport.Versions }),
@@ -58,12 +58,6 @@ func (p *parser) transport() error {
 		p.cfg.Transport = nil
 	}
 	return nil
-}
-
-func (p *parser) responseHeaderTimeout() error {
-	d, err := p.duration()
-	p.cfg.Transport.ResponseHeaderTimeout = &d // zero is no limit, nil the default
-	return err
 }
 
 func (p *parser) proxyProtocol() (err error) {

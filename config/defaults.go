@@ -10,6 +10,7 @@ import (
 const (
 	DefaultDialTimeout           = 3 * time.Second
 	DefaultResponseHeaderTimeout = 60 * time.Second
+	DefaultWriteTimeout          = 60 * time.Second
 	DefaultExpectContinueTimeout = time.Second
 	DefaultTLSHandshakeTimeout   = 10 * time.Second
 	DefaultIdleConnTimeout       = 90 * time.Second
@@ -30,6 +31,10 @@ const (
 
 	DefaultTryInterval      = 250 * time.Millisecond // at most
 	DefaultFirstTryInterval = 25 * time.Millisecond
+
+	// With factors close to 1, hardly any key stays with its backend.
+	MinBoundedLoad = 1.01
+	MaxBoundedLoad = 100.0
 
 	DefaultRetryBudgetPercent = 20
 	DefaultRetryBudgetMin     = 3

@@ -165,6 +165,13 @@ type LoadBalancing struct {
 	// The selection policy. Default: `round_robin`.
 	PolicyRaw json.RawMessage `json:"selection_policy,omitempty" caddy:"namespace=http.handlers.load_balance.policies inline_key=policy"`
 
+	// With a policy that picks by a hash: how many times its share of the
+	// requests in flight a backend may have, by weight, from 1.01 to 100. What
+	// is beyond goes to the next backend in the order of the hash, so that a
+	// key which is asked for too often does not overload one backend. Other
+	// policies do not take it. Default: no such bound.
+	BoundedLoad *float64 `json:"bounded_load,omitempty"`
+
 	// What happens when no backend accepts because of its health: `fail`
 	// answers 503; `ignore_health` selects as if all were healthy.
 	// Default: `fail`.
@@ -228,7 +235,9 @@ type Retry struct {
 // A request is active from when it comes in until it is answered. It is being
 // retried from when that is decided, so also while it waits, until the attempt
 // is answered or has failed. The silent repetition of a request on another
-// connection, where the backend had closed an idle one, is no retry.
+// connection, where the backend had closed an idle one, is no retry. One that
+// could not be connected to a backend is not counted as long as there is another
+// backend to try, since no backend has had anything to do with it.
 type RetryBudget struct {
 	// How many of the active requests may be retried at once, in percent, 0
 	// to 100. With 100 there is no limit. Default: 20.

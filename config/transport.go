@@ -75,8 +75,10 @@ type Transport struct {
 	// it is counted from its last piece on. Default: no limit.
 	ReadTimeout caddy.Duration `json:"read_timeout,omitempty"`
 
-	// How long one write to a backend may take. Default: no limit.
-	WriteTimeout caddy.Duration `json:"write_timeout,omitempty"`
+	// How long a backend may take to accept the next piece of a request. 0 is
+	// no limit. Unless this is set, a backend that has answered, or switched
+	// protocols, may take as long as it likes. Default: 60s.
+	WriteTimeout *caddy.Duration `json:"write_timeout,omitempty"`
 
 	// HTTP versions to speak: `1.1`, `2`, `h2c` and `3`. `3` stands alone, and
 	// turns TLS on. Default: 1.1 and 2.

@@ -47,7 +47,7 @@ func (h *Handler) RefersOnly() bool {
 	lb := h.LoadBalancing
 	return len(h.Backends) == 0 && h.DynamicRaw == nil && h.HealthChecks == nil &&
 		h.Transport == nil && h.AllowBackends == nil &&
-		(lb == nil || (lb.PolicyRaw == nil && lb.AllDown == "" && lb.Queue == nil && lb.RetryBudget == nil && lb.SlowStart == 0 && lb.Sticky == nil))
+		(lb == nil || (lb.PolicyRaw == nil && lb.AllDown == "" && lb.BoundedLoad == nil && lb.Queue == nil && lb.RetryBudget == nil && lb.SlowStart == 0 && lb.Sticky == nil))
 }
 
 // validateBackend checks one backend; seen maps addresses and ids of those
@@ -210,6 +210,9 @@ func (lb *LoadBalancing) validate() error {
 	case "", AllDownFail, AllDownIgnoreHealth:
 	default:
 		return fmt.Errorf("all_down %q is neither %q nor %q", lb.AllDown, AllDownFail, AllDownIgnoreHealth)
+	}
+	if f := lb.BoundedLoad; f != nil && !(*f >= MinBoundedLoad && *f <= MaxBoundedLoad) { // nor if it is no number
+		return fmt.Errorf("bounded_load %v is not within %v to %v", *f, MinBoundedLoad, MaxBoundedLoad)
 	}
 	if err := lb.Sticky.validate(lb.PolicyRaw); err != nil {
 		return err

@@ -176,6 +176,7 @@ func TestRefersOnly(t *testing.T) {
 		`{"pool": "x", "allow_backends": []}`:                                   false,
 		`{"pool": "x", "load_balancing": {"all_down": "fail"}}`:                 false,
 		`{"pool": "x", "load_balancing": {"slow_start": 1}}`:                    false,
+		`{"pool": "x", "load_balancing": {"bounded_load": 2}}`:                  false,
 		`{"pool": "x", "load_balancing": {"selection_policy": {}}}`:             false,
 		`{"pool": "x", "load_balancing": {"sticky": {"by": "client_ip"}}}`:      false,
 	} {
@@ -192,7 +193,7 @@ func TestRefersOnly(t *testing.T) {
 // What does not exist yet must not look as if it did.
 func TestReservedNamesAreUnknown(t *testing.T) {
 	for _, name := range []string{
-		"bounded_load", "persist",
+		"persist",
 	} {
 		for _, place := range []string{
 			`{%s}`, `{"backends": [{%s}]}`, `{"load_balancing": {%s}}`, `{"transport": {%s}}`,

@@ -34,9 +34,12 @@ func (t *Transport) validate() error {
 	if t.ResponseHeaderTimeout != nil && *t.ResponseHeaderTimeout < 0 {
 		return fmt.Errorf("response_header_timeout %s is negative", duration(*t.ResponseHeaderTimeout))
 	}
+	if t.WriteTimeout != nil && *t.WriteTimeout < 0 {
+		return fmt.Errorf("write_timeout %s is negative", duration(*t.WriteTimeout))
+	}
 	for what, d := range map[string]caddy.Duration{
 		"dial_timeout": t.DialTimeout, "expect_continue_timeout": t.ExpectContinueTimeout,
-		"read_timeout": t.ReadTimeout, "write_timeout": t.WriteTimeout,
+		"read_timeout": t.ReadTimeout,
 	} {
 		if d < 0 {
 			return fmt.Errorf("%s %s is negative", what, duration(d))

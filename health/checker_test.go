@@ -137,7 +137,7 @@ func TestLocalFaultSaysNothing(t *testing.T) {
 		r := newRig(t, 1, every(10*time.Second, 5*time.Second), Options{}, s.dial)
 		time.Sleep(time.Minute)
 		v := r.view(t, "b0")
-		if v.Health != pool.Unknown || v.LastCheck.OK || v.LastCheck.Text != "too many open files here" {
+		if v.Health != pool.Unknown || v.LastCheck.OK || v.LastCheck.Text != "not probed for want of file descriptors here" {
 			t.Errorf("health %s, check %+v", v.Health, v.LastCheck)
 		}
 	})

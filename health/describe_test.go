@@ -30,6 +30,7 @@ func TestDescribe(t *testing.T) {
 		{dial(syscall.ENETUNREACH), "network unreachable", false},
 		{dial(syscall.EADDRNOTAVAIL), "address not available", false},
 		{dial(syscall.EACCES), "permission denied", false},
+		{&net.OpError{Op: "dial", Addr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1}, Err: os.NewSyscallError("connect", syscall.EADDRNOTAVAIL)}, "not probed for want of local ports here", true},
 		{dial(syscall.EMFILE), "not probed for want of file descriptors here", true},
 		{dial(syscall.ENFILE), "not probed for want of file descriptors here", true},
 		{dial(syscall.ENOBUFS), "not probed for want of memory here", true},

@@ -108,6 +108,82 @@ func TestExampleSticky(t *testing.T) {
 	visitors[first].stays(t, backend)
 }
 
+// Clients are known by the address that a trusted proxy reports, over reloads, and
+// while their backend drains.
+func TestStickyClientIP(t *testing.T) {
+	r := make(relocation)
+	startNamed(t, r, 9001, 9002, 9003)
+	front := freeAddr(t)
+	config := r.text(t, fmt.Sprintf(`{
+	servers {
+		trusted_proxies static 127.0.0.1/32
+	}
+}
+http://%s {
+	load_balance 127.0.0.1:9001 127.0.0.1:9002 127.0.0.1:9003 {
+		pool web
+		sticky client_ip
+	}
+}
+`, front))
+	p := startCaddy(t, config, "caddyfile")
+	client := newClient(t, nil)
+	visit := func(ip string) string {
+		t.Helper()
+		req, err := http.NewRequest(http.MethodGet, "http://"+front, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("X-Forwarded-For", ip)
+		a, err := do(client, req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.StatusCode != http.StatusOK || len(a.Cookies()) > 0 {
+			t.Errorf("status %d, cookies %v: %s", a.StatusCode, a.Cookies(), a.body)
+		}
+		return a.Header.Get("Backend")
+	}
+	at := make(map[string]string)
+	taken := make(map[string]int)
+	for i := range 9 {
+		ip := fmt.Sprintf("192.0.2.%d", i)
+		at[ip] = visit(ip)
+		taken[at[ip]]++
+	}
+	if len(taken) != 3 || taken["9001"] != 3 {
+		t.Errorf("new clients went to %v", taken)
+	}
+	stay := func(when string) {
+		t.Helper()
+		for ip, backend := range at {
+			if got := visit(ip); got != backend {
+				t.Errorf("%s: client %s went to %s, want %s", when, ip, got, backend)
+			}
+		}
+	}
+	stay("at first")
+	if status, body := p.load(t, strings.Replace(config, "sticky", "lb_policy random\n\t\tsticky", 1)); status != http.StatusOK {
+		t.Fatalf("reload: status %d: %s", status, body)
+	}
+	stay("after a reload")
+	admin := "/load_balance/pools/web/backends/" + r.addr(t, 9001)
+	p.api(t, http.MethodPatch, admin, `{"admin_state": "drain"}`, http.StatusOK)
+	stay("while one drains")
+	if body := p.api(t, http.MethodGet, admin, "", http.StatusOK); !strings.Contains(body, `"last_session":`) {
+		t.Errorf("status says nothing of sessions: %s", body)
+	}
+	p.api(t, http.MethodPatch, admin, `{"admin_state": "maintenance"}`, http.StatusOK)
+	for ip := range at {
+		if at[ip] == "9001" {
+			if at[ip] = visit(ip); at[ip] == "9001" {
+				t.Errorf("client %s went to a backend in maintenance", ip)
+			}
+		}
+	}
+	stay("after one has gone")
+}
+
 // A cookie counts at all instances that share a storage, and after a restart;
 // nothing tells of the secret but the storage.
 func TestStickySecretInStorage(t *testing.T) {

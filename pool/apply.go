@@ -74,11 +74,16 @@ func (p *Pool) find(id string) *Backend {
 
 // wish takes note of what is wanted of the backend.
 func (b *Backend) wish(spec *Spec, def *Definition) {
+	e := &b.cond.ejection
+	switch {
+	case b.cond.admin == Maintenance && spec.AdminState != Maintenance:
+		e.endTrial()
+		*e = ejection{} // it is not what it was
+	case def.Ejections.Base <= 0:
+		e.endTrial() // nobody would judge it
+	}
 	b.cond.admin = spec.AdminState
 	b.cond.startsDown = def.startsDown(spec, b.late)
-	if def.Ejections.Base <= 0 {
-		b.cond.ejection.trial = nil // nobody would judge it
-	}
 }
 
 // application is one call of apply.

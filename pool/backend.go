@@ -39,9 +39,10 @@ type Backend struct {
 	// what few requests write
 	failures atomic.Uint64
 	tunnels  atomic.Int64
+	visited  atomic.Int64           // by a client that has a session: in seconds, 0 for never
 	member   atomic.Pointer[Member] // of the pool's current snapshot
 
-	ejected atomic.Bool // may be out; a hint for those who look often
+	ejected atomic.Bool // is out, at once; not in again before the snapshot says so
 
 	attachment atomic.Value
 	mu         sync.Mutex

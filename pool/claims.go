@@ -48,6 +48,9 @@ func (p *Pool) Withdraw(owner any) {
 	if n := len(p.claims); n == 0 {
 		p.ended = true
 		p.watchNothing()
+		if !p.snap.Load().accepts() {
+			p.queue.close() // nothing will ever bring up a backend
+		}
 	} else if top := p.claims[n-1].def; top != before {
 		p.install(top)
 	}

@@ -186,3 +186,29 @@ func TestRebuildsWithoutEnd(t *testing.T) {
 		}
 	})
 }
+
+// Ejections of many backends, which end one after the other, do not have a
+// snapshot made for each.
+func TestEndsOfEjectionsAreCoalesced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n = 10_000
+		p := newTestPool(t, nil, &Definition{Backends: manySpecs(t, n), Policy: rotate{}, Ejections: Ejections{Base: 30 * time.Second, Max: time.Minute, MaxPercent: 50}})
+		for _, m := range p.Snapshot().Members[:n/2] {
+			if p.Eject(m, time.Time{}, "failed") != Ejected {
+				t.Fatal("not ejected")
+			}
+		}
+		time.Sleep(29 * time.Second)
+		before := p.Snapshot().Number
+		time.Sleep(5 * time.Second) // they end within three seconds
+		synctest.Wait()
+		if got := p.Snapshot().Number - before; got < 10 || got > 160 {
+			t.Errorf("%d snapshots", got)
+		}
+		for _, v := range p.View().Backends[:n/2] {
+			if v.State != string(stateProbing) {
+				t.Fatalf("%s is %s", v.ID, v.State)
+			}
+		}
+	})
+}

@@ -1,9 +1,6 @@
 package pool
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 // Ejections are the rules of a pool's ejections.
 type Ejections struct {
@@ -15,14 +12,6 @@ type Ejections struct {
 	// same time, though always one may be; 0 is all of them. That the last
 	// one which accepts is never ejected holds in any case.
 	MaxPercent int
-}
-
-// allowed returns how many of n backends may be ejected.
-func (e *Ejections) allowed(n int) int {
-	if e.MaxPercent <= 0 {
-		return n
-	}
-	return max(n*e.MaxPercent/100, 1)
 }
 
 // Decision is what became of a wish to eject a backend.
@@ -85,36 +74,8 @@ func (b *Backend) ejectByRules(rules *Ejections, r float64, now time.Time) {
 	e := &b.cond.ejection
 	e.level = nextLevel(e.levelAt(now, rules.Base), rules.Base, rules.Max)
 	e.until = now.Add(ejectionTime(rules.Base, rules.Max, e.level, r))
-	if e.trial != nil {
-		e.trial.end()
-	}
+	e.endTrial()
 	e.trial = new(trial)
-}
-
-// keeps says why a backend must not be ejected, if there is a reason.
-func (p *Pool) keeps(b *Backend, now time.Time) string {
-	if allowed := p.def.Ejections.allowed(len(p.live)); b.cond.ejection.trial == nil && p.ejected >= allowed {
-		return fmt.Sprintf("max_ejected: %d of %d backends are ejected", p.ejected, len(p.live))
-	}
-	if !b.cond.state(now).accepts() {
-		return "" // nobody misses it
-	}
-	for _, other := range p.live {
-		if other != b && other.cond.state(now).accepts() {
-			return ""
-		}
-	}
-	return "it is the last backend that accepts"
-}
-
-// keptSilence is how long people are not told again that a backend was kept in.
-const keptSilence = time.Minute
-
-func (p *Pool) tellKept(b *Backend, why, reason string, now time.Time) {
-	if e := &b.cond.ejection; e.told.IsZero() || now.Sub(e.told) >= keptSilence {
-		e.told = now
-		p.emit(Event{Name: EventKept, Backend: b.id, Address: b.text, Reason: why + "; " + reason})
-	}
 }
 
 // OnTrial reports whether the outcome of a request that was given m decides
@@ -131,8 +92,8 @@ func (p *Pool) Pass(m *Member) {
 	if p.closed || p.find(b.id) != b || m.trial == nil || e.trial != m.trial || e.out(now) {
 		return
 	}
-	e.trial.end()
-	e.trial, e.back, e.told = nil, now, time.Time{}
+	e.endTrial()
+	e.back, e.told = now, time.Time{}
 	p.publishSoon()
 }
 
@@ -155,21 +116,4 @@ func (p *Pool) ProbePassed(b *Backend, start time.Time) {
 	}
 	e.until = now
 	p.publishSoon()
-}
-
-// lift ends all ejections that keep out backends which nothing else does. It is
-// called when nobody else is left: an ejection is a preference for others.
-func (p *Pool) lift(now time.Time) {
-	for _, b := range p.live {
-		if b.cond.ejection.out(now) && b.cond.withoutEjection(now).accepts() {
-			b.cond.ejection.until = now
-		}
-	}
-}
-
-// withoutEjection returns what the backend would be if it were not ejected.
-func (c *condition) withoutEjection(now time.Time) state {
-	without := *c
-	without.ejection.until = time.Time{}
-	return without.state(now)
 }

@@ -3,6 +3,7 @@ package pool
 import (
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -39,11 +40,12 @@ func TestOneAtATimeUnderLoad(t *testing.T) {
 						most.Store(n)
 					}
 					trials.Add(1)
-					if random.IntN(2) == 0 {
-						within.Add(-1)
+					for range 20 {
+						runtime.Gosched()
+					}
+					within.Add(-1)
+					if random.IntN(2) == 0 { // else its client has left
 						p.Eject(m, time.Time{}, "failed")
-					} else {
-						within.Add(-1) // its client has left
 					}
 				}
 				m.Release()

@@ -25,6 +25,15 @@ type ejection struct {
 // out reports whether the backend is ejected.
 func (e *ejection) out(now time.Time) bool { return now.Before(e.until) }
 
+// endTrial ends the trial, if there is one: nobody else enters, and no outcome
+// decides any more.
+func (e *ejection) endTrial() {
+	if e.trial != nil {
+		e.trial.end()
+		e.trial = nil
+	}
+}
+
 // levelAt returns how many ejections count as being in a row: one less for each
 // base time that the backend has been in since the last. Envoy's outlier
 // detection lowers its multiplier of the base ejection time by one for each

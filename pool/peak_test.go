@@ -206,6 +206,24 @@ func TestPeakOutlivesSnapshots(t *testing.T) {
 	})
 }
 
+// TestPeakIsShown while a picker goes by it.
+func TestPeakIsShown(t *testing.T) {
+	paced(t, func(t *testing.T, p *Pool, m *Member) {
+		if got := p.View().Backends[0].PeakLatency; got != 0 {
+			t.Errorf("%v before anything was seen", got)
+		}
+		m.Observe(Outcome{Latency: time.Second})
+		time.Sleep(testDecay)
+		if got := p.View().Backends[0].PeakLatency; !near(float64(got), faded(time.Second)) {
+			t.Errorf("got %v", got)
+		}
+		p.Commit("config 1", &Definition{Backends: specs(t, "10.0.0.1"), Policy: rotate{}})
+		if got := p.View().Backends[0].PeakLatency; got != 0 {
+			t.Errorf("%v with another policy", got)
+		}
+	})
+}
+
 func TestObservePeakAllocatesNothing(t *testing.T) {
 	paced(t, func(t *testing.T, _ *Pool, m *Member) {
 		if n := testing.AllocsPerRun(100, func() {

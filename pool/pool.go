@@ -83,6 +83,7 @@ func (p *Pool) Destruct() error {
 	defer p.mu.Unlock()
 	p.closed = true
 	close(p.done)
+	p.queue.close()
 	p.watchNothing()
 	if p.rebuild != nil {
 		p.rebuild.Stop()

@@ -45,8 +45,7 @@ func (p *Pool) publishSoon() {
 	if p.rebuild != nil || p.closed {
 		return
 	}
-	rest := time.Duration(len(p.specs)) * rebuildPerBackend
-	delay := max(rebuildDelay, rest-time.Since(p.rebuilt))
+	delay := max(rebuildDelay, p.rest(time.Now()))
 	p.rebuild = time.AfterFunc(delay, func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -55,6 +54,12 @@ func (p *Pool) publishSoon() {
 			p.publish(p.rebuilt)
 		}
 	})
+}
+
+// rest returns how long the pool must be left as it is since the last rebuild
+// that nobody has asked for.
+func (p *Pool) rest(now time.Time) time.Duration {
+	return time.Duration(len(p.specs))*rebuildPerBackend - now.Sub(p.rebuilt)
 }
 
 // scheduleNext has the snapshot rebuilt when time alone changes it next: an
@@ -67,11 +72,12 @@ func (p *Pool) scheduleNext(next, now time.Time) {
 	if next.IsZero() || p.closed {
 		return
 	}
-	p.wakeup = time.AfterFunc(next.Sub(now), func() {
+	p.wakeup = time.AfterFunc(max(next.Sub(now), p.rest(now)), func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		if !p.closed {
-			p.publish(time.Now())
+		if p.wakeup != nil && !p.closed {
+			p.rebuilt = time.Now()
+			p.publish(p.rebuilt)
 		}
 	})
 }

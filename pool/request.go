@@ -56,11 +56,22 @@ func (q *Request) Uint64() uint64 {
 // when m already has as many requests as it may have, nor when a request that
 // came before waits for m alone, nor when the request has tried m before and
 // other backends are left.
-func (q *Request) Take(m *Member) bool {
+func (q *Request) Take(m *Member) bool { return q.take(m, m.limit) }
+
+// TakeUpTo is Take for a picker that would have m get no more than most
+// requests, which is positive.
+func (q *Request) TakeUpTo(m *Member, most int64) bool {
+	if m.limit > 0 {
+		most = min(most, m.limit)
+	}
+	return q.take(m, most)
+}
+
+func (q *Request) take(m *Member, limit int64) bool {
 	if q.triedCount > 0 && !q.allowTried && q.Tried(m.Backend) {
 		return false
 	}
-	return !m.awaitedBefore(q.ticket) && m.reserve()
+	return !m.awaitedBefore(q.ticket) && m.reserve(limit)
 }
 
 // takeAny is Take for a request that has no other choice than m.

@@ -79,8 +79,12 @@ type Member struct {
 
 // Full reports whether the backend has as many requests as it may have.
 func (m *Member) Full() bool {
-	return m.limit > 0 && m.inFlight.Load() >= m.limit || m.gated && !m.trial.open()
+	return m.limit > 0 && m.inFlight.Load() >= m.limit || m.gated && !m.trial.open() || m.justEjected()
 }
+
+// justEjected reports whether the backend was ejected since the snapshot was
+// made. The next one takes some milliseconds.
+func (m *Member) justEjected() bool { return m.Accepting && m.ejected.Load() }
 
 // Pool returns the pool that the member belongs to.
 func (m *Member) Pool() *Pool { return m.pool }
@@ -88,14 +92,17 @@ func (m *Member) Pool() *Pool { return m.pool }
 // Number returns the position of the member among all of its snapshot.
 func (m *Member) Number() int { return m.number }
 
-func (m *Member) reserve() bool {
+func (m *Member) reserve(limit int64) bool {
+	if m.justEjected() {
+		return false
+	}
 	if !m.gated {
-		return m.Backend.reserve(m.limit)
+		return m.Backend.reserve(limit)
 	}
 	if !m.trial.enter() {
 		return false
 	}
-	if !m.Backend.reserve(m.limit) {
+	if !m.Backend.reserve(limit) {
 		m.trial.leave()
 		return false
 	}

@@ -73,9 +73,27 @@ func (s *Snapshot) home(q *Request) *Member {
 	}
 	q.session.home = home
 	if m := home.member.Load(); m != nil && m.keepsSessions() {
+		home.visit()
 		return m
 	}
 	return nil
+}
+
+// visit notes that a client has come whose session belongs to the backend.
+// Most of the time that writes nothing.
+func (b *Backend) visit() {
+	if now := time.Now().Unix(); b.visited.Load() != now {
+		b.visited.Store(now)
+	}
+}
+
+// lastSession returns when a client came last whose session belongs to the
+// backend; zero for never.
+func (b *Backend) lastSession() time.Time {
+	if at := b.visited.Load(); at > 0 {
+		return time.Unix(at, 0)
+	}
+	return time.Time{}
 }
 
 // own returns the member that alone is to serve a request that waits; nil: any
@@ -106,6 +124,7 @@ func (q *Request) Settle(m *Member, h http.Header, good, trusted bool) {
 	case s.away || s.home == m.Backend || !good:
 		s.of.Continue(h)
 	default:
+		m.visit()
 		s.of.Begin(q, m, h, trusted)
 	}
 }

@@ -103,6 +103,33 @@ func TestSessionOutlastsDrain(t *testing.T) {
 	})
 }
 
+// When a session was there last is what tells that a drain is over.
+func TestLastSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := stickyPool(t, register{"anna": "a:1"}, "a:1", "b:1")
+		last := func(id string) time.Time {
+			v, _, _ := p.ViewBackend(id)
+			return v.LastSession
+		}
+		if at := last("a:1"); !at.IsZero() {
+			t.Errorf("before anyone came: %s", at)
+		}
+		time.Sleep(time.Minute)
+		must(t, p.Patch("a:1", Patch{AdminState: ptr(Drain)}, Options{}))
+		expect(t, p, "anna", "a:1", "continued")
+		expect(t, p, "new", "b:1", "b:1")
+		came := time.Now().Truncate(time.Second)
+		time.Sleep(time.Minute)
+		expect(t, p, "new", "b:1", "continued")
+		if at := last("a:1"); !at.Equal(came) {
+			t.Errorf("the last session on a:1 is of %s, want %s", at, came)
+		}
+		if at := last("b:1"); !at.Equal(came.Add(time.Minute)) {
+			t.Errorf("the last session on b:1 is of %s, want %s", at, came.Add(time.Minute))
+		}
+	})
+}
+
 // A pool of which all is drained serves the sessions that there are.
 func TestSessionWhereNoneAccepts(t *testing.T) {
 	p := stickyPool(t, register{"anna": "b:1"}, "a:1", "b:1")
@@ -259,5 +286,37 @@ func TestUnstickyAcquireDoesNotAllocate(t *testing.T) {
 		m.Release()
 	}); n > 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// A backend that returns from an ejection gets one request at a time. Others of
+// its sessions are served elsewhere until it has proved itself, rather than wait
+// for it, even if there is a queue.
+func TestSessionOfProbingBackend(t *testing.T) {
+	for _, queue := range []int{0, 10} {
+		synctest.Test(t, func(t *testing.T) {
+			def := define(t, "a:1", "b:1")
+			def.Ejections, def.Sticky = testRules, register{"anna": "a:1"}
+			def.Queue = QueueLimits{Size: queue, Timeout: time.Minute}
+			p := newTestPool(t, nil, def)
+			eject(t, p, "a:1", Ejected)
+			v, _, _ := p.ViewBackend("a:1")
+			time.Sleep(time.Until(v.EjectedUntil))
+			settle()
+			first, second := clientComes(p, "anna"), clientComes(p, "anna")
+			wantStates(t, []*guest{first, second}, "a:1", "b:1")
+			h := make(http.Header)
+			if second.Settle(second.m, h, true, false); h.Get("Session") != "continued" {
+				t.Errorf("the session went with the request: %v", h)
+			}
+			p.Pass(first.m)
+			first.leave()
+			second.leave()
+			settle()
+			both := []*guest{clientComes(p, "anna"), clientComes(p, "anna")}
+			wantStates(t, both, "a:1", "a:1")
+			both[0].leave()
+			both[1].leave()
+		})
 	}
 }

@@ -28,8 +28,10 @@ type BackendView struct {
 	Requests     uint64
 	Failures     uint64
 	Latency      time.Duration // smoothed; 0 if unknown
+	PeakLatency  time.Duration // what a policy that goes by latency goes by; 0 if none does
 	LastCheck    Check         // At is zero if there was none
 	EjectedUntil time.Time     // zero if not ejected
+	LastSession  time.Time     // when a client came whose session belongs to it; zero for never
 	Ejections    int           // in a row; each doubles the time of the next
 	Since        time.Time     // of its current state
 
@@ -80,7 +82,7 @@ func (p *Pool) viewBackend(i int, now time.Time) BackendView {
 		Spec: *spec, Health: b.cond.health,
 		InFlight: b.inFlight.Load(), Tunnels: b.tunnels.Load(),
 		Requests: b.requests.Load(), Failures: b.failures.Load(),
-		Latency: b.Latency(), LastCheck: b.LastCheck(), Since: b.changedAt,
+		Latency: b.Latency(), LastCheck: b.LastCheck(), LastSession: b.lastSession(), Since: b.changedAt,
 	}
 	state := b.cond.state(now)
 	v.State, v.Accepting, v.Reason = string(state), state.accepts(), b.cond.reason(state)
@@ -96,6 +98,10 @@ func (p *Pool) viewBackend(i int, now time.Time) BackendView {
 func (v *BackendView) addMember(m *Member, snap *Snapshot, now time.Time) {
 	if m == nil {
 		return
+	}
+	if m.decay > 0 {
+		ns, _ := m.Peak(now, m.decay)
+		v.PeakLatency = time.Duration(ns)
 	}
 	if !v.Accepting && snap.HealthIgnored && m.Index >= 0 {
 		v.Reason += "; serves all the same, as no backend is up"

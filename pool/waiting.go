@@ -23,7 +23,7 @@ var (
 	ErrWaitedTooLong = errors.New("timed out waiting")
 
 	// ErrClosed is returned by Wait when the last config that had the pool has
-	// gone.
+	// gone, and with it what could have brought up a backend.
 	ErrClosed = errors.New("pool is no longer in the config")
 )
 
@@ -44,28 +44,38 @@ func (p *Pool) Wait(ctx context.Context, q *Request, until time.Time) (*Member, 
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if n := p.queue.overflow(); n > 0 && p.snap.Load().sessions == nil {
+		// cheaply, as this is when there is most to do
+		return nil, p.queue.refuse(n)
+	}
 	w, err := p.enter(q, until)
 	if err != nil {
 		return nil, err
 	}
 	select {
 	case m := <-w.slot:
-		return m, nil
+		return handed(m)
 	default:
 	}
 	timer := time.NewTimer(w.until.Sub(w.since))
 	defer timer.Stop()
 	select {
 	case m := <-w.slot:
-		return m, nil
+		return handed(m)
 	case <-timer.C:
 		err = ErrWaitedTooLong
 	case <-ctx.Done():
 		err = ctx.Err()
-	case <-p.done:
-		err = ErrClosed
 	}
 	return p.leave(ctx, w, err)
+}
+
+// handed returns what a waiter was handed: nil if nobody waits any more.
+func handed(m *Member) (*Member, error) {
+	if m == nil {
+		return nil, ErrClosed
+	}
+	return m, nil
 }
 
 // enter puts the request into the queue, or gives it a slot at once. If neither
@@ -90,6 +100,9 @@ func (p *Pool) enter(q *Request, until time.Time) (w *waiter, err error) {
 	s.place(w, own.backend(), l, l.tail)
 	switch {
 	case p.serve(snap, w, own):
+	case s.closed:
+		s.dismiss(w)
+		return nil, ErrClosed
 	case size == 0 && until.IsZero():
 		s.dismiss(w)
 		return nil, snap.refusal(q)
@@ -99,8 +112,7 @@ func (p *Pool) enter(q *Request, until time.Time) (w *waiter, err error) {
 	case own != nil && s.any.head == nil && p.serveAway(snap, w):
 	default:
 		s.dismiss(w)
-		s.stats.refused++
-		return nil, fmt.Errorf("%w: %d requests wait for a backend", ErrQueueFull, waiting-1)
+		return nil, s.refuse(waiting - 1)
 	}
 	return w, nil
 }
@@ -117,10 +129,12 @@ func (p *Pool) leave(ctx context.Context, w *waiter, err error) (*Member, error)
 	s.mu.Unlock()
 	switch {
 	case !waits && ctx.Err() != nil:
-		(<-w.slot).Release()
+		if m := <-w.slot; m != nil {
+			m.Release()
+		}
 		return nil, ctx.Err()
 	case !waits:
-		return <-w.slot, nil
+		return handed(<-w.slot)
 	case errors.Is(err, ErrWaitedTooLong):
 		return nil, p.waitedTooLong(w)
 	}

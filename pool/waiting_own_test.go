@@ -152,6 +152,24 @@ func TestWaitForDrainingBackend(t *testing.T) {
 	})
 }
 
+// A slot that becomes free while a snapshot is being published that takes its
+// backend out is for nobody, not even for who waits for that backend.
+func TestSlotOfBackendThatGoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newStickyPool(t, 10, 1)
+		x, y := clientComes(p, "x"), clientComes(p, "y")
+		gone := *x.m
+		gone.Index = -1
+		x.m.member.Store(&gone)
+		x.leave()
+		wantStates(t, []*guest{y}, "waits")
+		p.publishNow()
+		wantStates(t, []*guest{y}, "a")
+		y.leave()
+		wantQueue(t, p, 0)
+	})
+}
+
 // Where the queue is full, another backend is better than none, and the session
 // stays where it is. Without a queue, that is always so.
 func TestOwnBackendIsLeftForNow(t *testing.T) {

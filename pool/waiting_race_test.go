@@ -131,6 +131,60 @@ func TestQueueWhileBackendsChange(t *testing.T) {
 	c.check(t, clients*requests)
 }
 
+// Whatever the number of those who come at once: they are served in the order
+// in which they came.
+func TestManyAreServedInOrder(t *testing.T) {
+	def := queueing(t, 1000, time.Minute, 1)
+	def.Sticky = tickets{}
+	p := newTestPool(t, nil, def)
+	var all sync.WaitGroup
+	var last uint64 // of those served, by who holds the only slot
+	waited := 0
+	for range 32 {
+		all.Go(func() {
+			for range 500 {
+				came := new(uint64)
+				var q Request
+				q.Reset(nil, new(http.Request).WithContext(context.WithValue(t.Context(), tickets{}, came)))
+				m, err := p.Acquire(&q)
+				if err != nil {
+					if m, err = p.Wait(t.Context(), &q, time.Time{}); err != nil {
+						t.Error(err)
+						return
+					}
+					if *came <= last {
+						t.Errorf("the one with ticket %d is served after %d", *came, last)
+					}
+					last = *came
+					waited++
+				}
+				runtime.Gosched()
+				m.Release()
+			}
+		})
+	}
+	all.Wait()
+	wantQueue(t, p, 0)
+	if waited < 1000 {
+		t.Errorf("only %d had to wait", waited)
+	}
+}
+
+// tickets are sessions that nobody has. They take note of the ticket of who
+// asks.
+type tickets struct{}
+
+func (tickets) NewSessions([]*Backend, Sessions) Sessions { return tickets{} }
+
+func (tickets) Home(q *Request) *Backend {
+	if came, ok := q.HTTP.Context().Value(tickets{}).(*uint64); ok && q.ticket > 0 {
+		*came = q.ticket
+	}
+	return nil
+}
+func (tickets) Begin(*Request, *Member, http.Header, bool) {}
+func (tickets) Continue(http.Header)                       {}
+
 // everySecond keeps every second client with one of the backends.
 type everySecond struct{}
 

@@ -206,17 +206,45 @@ func TestWaitsAddUp(t *testing.T) {
 	})
 }
 
+// A pool that no config has any more serves those who wait as long as it has
+// backends that accept. What is ended is ended for those who come later, too.
 func TestPoolThatIsClosedEndsTheWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := NewRegistry(nil)
 		p, err := r.Acquire("test")
 		must(t, err)
-		p.Commit("config", queueing(t, 3, time.Hour))
-		g := come(p)
+		p.Commit("config", queueing(t, 3, time.Hour, 1))
+		first, second, third := come(p), come(p), come(p)
 		p.Withdraw("config")
+		wantStates(t, []*guest{second, third}, "waits", "waits")
+		first.leave()
+		wantStates(t, []*guest{second, third}, "a", "waits")
 		must(t, r.Release("test"))
-		wantEnd(t, g, ErrClosed, 0)
+		wantEnd(t, third, ErrClosed, 0)
+		wantEnd(t, come(p), ErrClosed, 0)
+		second.leave()
+		last := come(p)
+		wantStates(t, []*guest{last}, "a")
+		last.leave()
 		wantQueue(t, p, 0)
+	})
+}
+
+// Where no backend accepts, and no config is left that could change it, waiting
+// is in vain, until there is one again.
+func TestPoolThatHasEndedIsNotWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newTestPool(t, nil, queueing(t, 3, time.Hour))
+		g := come(p)
+		p.Withdraw("config 1")
+		wantEnd(t, g, ErrClosed, 0)
+		wantEnd(t, come(p), ErrClosed, 0)
+		p.Commit("config 2", queueing(t, 3, time.Hour))
+		g = come(p)
+		wantStates(t, []*guest{g}, "waits")
+		p.Commit("config 2", queueing(t, 3, time.Hour, 1))
+		wantStates(t, []*guest{g}, "a")
+		g.leave()
 	})
 }
 

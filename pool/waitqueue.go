@@ -2,6 +2,7 @@ package pool
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -30,7 +31,9 @@ type waitQueue struct {
 	last    uint64 // ticket
 	any     line
 	own     map[*Backend]*line // none is empty
+	closed  bool               // nobody waits any more
 	stats   waitStats
+	refused atomic.Uint64 // requests, as the queue was full
 }
 
 // configure puts the limits of a definition in force. They are for those who
@@ -40,10 +43,44 @@ func (s *waitQueue) configure(limits QueueLimits) {
 	defer s.mu.Unlock()
 	s.size.Store(int64(limits.Size))
 	s.timeout = limits.Timeout
+	s.closed = false
+}
+
+// close sends all waiters away. It is in force until the queue is configured
+// again.
+func (s *waitQueue) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	for _, w := range s.all() {
+		s.dismiss(w)
+		s.stats.gone(ErrClosed)
+		w.slot <- nil
+	}
 }
 
 // awaits reports whether anybody may wait for a slot on b.
 func (s *waitQueue) awaits(b *Backend) bool { return s.general.Load() > 0 || b.awaited.Load() != 0 }
+
+// overflow returns how many requests wait if no more may, and those include some
+// that nobody may overtake; else 0. So whoever comes is refused, whatever else
+// there is to say.
+func (s *waitQueue) overflow() int64 {
+	size := s.size.Load()
+	if size == 0 || s.general.Load() == 0 {
+		return 0
+	}
+	if n := s.total.Load(); n >= size {
+		return n
+	}
+	return 0
+}
+
+// refuse returns the error for a request that is not let in because of n others.
+func (s *waitQueue) refuse(n int64) error {
+	s.refused.Add(1)
+	return fmt.Errorf("%w: %d requests wait for a backend", ErrQueueFull, n)
+}
 
 // lineOf returns the line for a backend; nil is any.
 func (s *waitQueue) lineOf(b *Backend) *line {
@@ -90,8 +127,12 @@ func (s *waitQueue) show(own *Backend, l *line) {
 	}
 }
 
-// firstFor returns who is to get a slot on m; nil if nobody waits for it.
+// firstFor returns who is to get a slot on m; nil if nobody waits for it, or may
+// have it.
 func (s *waitQueue) firstFor(m *Member) *waiter {
+	if !m.keepsSessions() {
+		return nil // who waits for it is about to be told by a new snapshot
+	}
 	var first *waiter
 	if m.Index >= 0 {
 		first = s.any.head

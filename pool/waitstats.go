@@ -1,7 +1,6 @@
 package pool
 
 import (
-	"context"
 	"errors"
 	"time"
 )
@@ -11,8 +10,7 @@ type waitStats struct {
 	waited   uint64 // have joined the queue
 	served   uint64
 	timedOut uint64
-	left     uint64        // their client has
-	refused  uint64        // were not let in, as the queue was full
+	left     uint64        // their client has, or the pool was closed
 	wait     time.Duration // of those served, smoothed
 }
 
@@ -32,7 +30,7 @@ func (s *waitStats) gone(err error) {
 	switch {
 	case errors.Is(err, ErrWaitedTooLong):
 		s.timedOut++
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	default:
 		s.left++
 	}
 }
@@ -57,7 +55,7 @@ func (s *waitQueue) view(now time.Time) (QueueView, map[*Backend]int64) {
 	v := QueueView{
 		QueueLimits: QueueLimits{Size: int(s.size.Load()), Timeout: s.timeout},
 		Length:      s.total.Load(), Wait: s.stats.wait, Waited: s.stats.waited, Served: s.stats.served,
-		TimedOut: s.stats.timedOut, Left: s.stats.left, Refused: s.stats.refused,
+		TimedOut: s.stats.timedOut, Left: s.stats.left, Refused: s.refused.Load(),
 	}
 	if w := s.any.head; w != nil {
 		v.Longest = now.Sub(w.since)

@@ -207,6 +207,7 @@ type attemptBody struct {
 	guard   *atomic.Pointer[guardConn] // the connection it goes over; nil: one that is known to live
 	trailer http.Header                // of the outgoing request
 	interim *interimWriter             // of the attempt
+	watch   *takeWatch                 // of the attempt; nil: none
 	closed  atomic.Bool
 	begun   atomic.Bool
 	ahead   []byte // of body.prefix
@@ -233,13 +234,16 @@ func (a *attemptBody) Read(p []byte) (int, error) {
 	if len(a.ahead) > 0 {
 		n := copy(p, a.ahead)
 		a.ahead = a.ahead[n:]
+		a.watch.given()
 		return n, nil
 	}
 	if a.body.whole {
 		a.publishTrailer()
 		return 0, io.EOF
 	}
+	a.watch.taken()
 	n, err := a.body.read(a, p)
+	a.watch.given()
 	if errors.Is(err, io.EOF) {
 		a.publishTrailer()
 	}
@@ -285,7 +289,7 @@ func (a *attemptBody) again() (io.ReadCloser, error) {
 		return nil, errBodyClosed
 	}
 	again := newAttemptBody(a.body, a.guard, a.trailer)
-	again.interim = a.interim
+	again.interim, again.watch = a.interim, a.watch
 	return again, nil
 }
 

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"io"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/quic-go/quic-go/http3"
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 
@@ -150,5 +152,54 @@ func TestTunnelMayPause(t *testing.T) {
 	_ = c.fr.WriteData(1, false, []byte("hello"))
 	if data, ok := c.next().(*http2.DataFrame); !ok || string(data.Data()) != "hello" {
 		t.Errorf("got %v", data)
+	}
+}
+
+// HTTP/3 has the same limits, by a deadline of the stream.
+func TestHTTP3ClientStops(t *testing.T) {
+	ended := make(chan struct{}, 1)
+	h := provision(t, hurried(rawBackend(t, func(p *peer) {
+		if strings.HasPrefix(p.head(), "GET ") {
+			endlessBody(p)
+			return
+		}
+		swallowing(ended)(p)
+	}), 0))
+	addr := serveHTTP3(t, certificate(t), h)
+	client := &http3.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+	defer func() { _ = client.Close() }()
+
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel() // quic-go's client waits for this
+	pr, pw := io.Pipe()
+	defer func() { _ = pw.Close() }()
+	go func() { _, _ = io.WriteString(pw, "hello") }()
+	req, err := http.NewRequestWithContext(ctx, "POST", "https://"+addr, pr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := client.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantStatus(t, res, http.StatusRequestTimeout)
+	receive(t, ended, "the backend's connection to end")
+	h.idle()
+
+	req, err = http.NewRequestWithContext(ctx, "GET", "https://"+addr, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err = client.RoundTrip(req) // nothing of the body is read
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	if !h.result(1).panicked {
+		t.Error("the response was not aborted")
+	}
+	h.idle()
+	if got := h.verdicts(); !slices.Equal(got, []pool.Verdict{pool.ClientFault, pool.Answered}) {
+		t.Errorf("verdicts %v", got)
 	}
 }

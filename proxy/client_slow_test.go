@@ -136,6 +136,10 @@ func TestBackendIsSlowToTakeBody(t *testing.T) {
 // endless is a script that answers with a body that does not end.
 func endless(p *peer) {
 	p.head()
+	endlessBody(p)
+}
+
+func endlessBody(p *peer) {
 	p.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
 	piece := "8000\r\n" + string(make([]byte, 0x8000)) + "\r\n"
 	for {

@@ -1,7 +1,10 @@
 package proxy
 
 import (
+	"errors"
+	"io"
 	"net"
+	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -25,6 +28,8 @@ type tap struct {
 	closed  bool
 	onClose func() // of the exchange going on; may be nil
 	err     error  // of the last read, if it failed
+	writing int    // writes that go on
+	reset   bool   // a write has met an RST
 }
 
 func newTap(conn net.Conn, readTimeout, writeTimeout time.Duration) *tap {
@@ -86,6 +91,9 @@ func (t *tap) Read(p []byte) (int, error) {
 		_ = t.Conn.SetReadDeadline(time.Now().Add(t.readTimeout))
 	}
 	n, err := t.Conn.Read(p)
+	if errors.Is(err, io.EOF) && t.wasReset() {
+		err = os.NewSyscallError("read", syscall.ECONNRESET)
+	}
 	if err != nil {
 		t.mu.Lock()
 		if !t.closed {
@@ -105,7 +113,39 @@ func (t *tap) Write(p []byte) (int, error) {
 	if t.writeTimeout > 0 {
 		_ = t.Conn.SetWriteDeadline(time.Now().Add(t.writeTimeout))
 	}
-	return t.Conn.Write(p)
+	t.mu.Lock()
+	t.writing++
+	t.mu.Unlock()
+	n, err := t.Conn.Write(p)
+	t.mu.Lock()
+	t.writing--
+	t.reset = t.reset || errors.Is(err, syscall.ECONNRESET)
+	t.changed.Broadcast()
+	t.mu.Unlock()
+	return n, err
+}
+
+// wasReset reports whether the backend has reset the connection before it ended
+// its stream, and a write has met that. The system tells of it once only: to
+// those who read, the stream has ended then, as if the response were complete.
+func (t *tap) wasReset() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.writing > 0 {
+		// one that has met it returns at once; one that goes on has not
+		late := false
+		timer := time.AfterFunc(uploadPatience, func() {
+			t.mu.Lock()
+			late = true
+			t.changed.Broadcast()
+			t.mu.Unlock()
+		})
+		defer timer.Stop()
+		for t.writing > 0 && !late && !t.closed {
+			t.changed.Wait()
+		}
+	}
+	return t.reset
 }
 
 // Close implements net.Conn.

@@ -43,7 +43,8 @@ type exchange struct {
 	first     attempt
 	attempts  int
 	retries   int
-	waits     int // for a backend that was tried before
+	waits     int  // for a backend that was tried before
+	again     bool // the last attempt was on such a one
 	backend   *pool.Member
 	network   string // of target
 	target    string // host:port of backend, or its socket
@@ -71,6 +72,7 @@ func (x *exchange) run() error {
 			}
 			return x.giveUp()
 		}
+		x.again = x.query.Tried(m.Backend)
 		x.query.MarkTried(m.Backend)
 		if x.attempts > 0 {
 			x.proxy.pool.CountRetry()

@@ -34,7 +34,7 @@ func (h *http1Exchange) next(wait time.Duration, limit int) ([]byte, error) {
 		case err == nil:
 		case errors.Is(err, errWaited):
 			return nil, err
-		case errors.Is(err, io.EOF) && h.phase == phaseToEOF:
+		case errors.Is(err, io.EOF) && h.phase == phaseToEOF && !h.uploadReset():
 			h.phase = phaseIdle
 			h.discard()
 		case errors.Is(err, io.EOF):

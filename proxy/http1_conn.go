@@ -11,6 +11,7 @@ type http1Conn struct {
 	net.Conn
 	socket
 	used  bool      // had an exchange
+	timed bool      // writes have a limit
 	limit time.Time // of reads; zero: none
 	idle  int64     // the sweeper's round when it became so
 }
@@ -42,6 +43,18 @@ func (c *http1Conn) limitRead(d time.Duration) {
 		c.limit = time.Time{}
 		_ = c.SetReadDeadline(c.limit)
 	}
+}
+
+// limitWrite sets how long a write, also one that goes on, may take from now on;
+// 0 is no limit.
+func (c *http1Conn) limitWrite(d time.Duration) {
+	switch {
+	case d > 0:
+		_ = c.SetWriteDeadline(time.Now().Add(d))
+	case c.timed:
+		_ = c.SetWriteDeadline(time.Time{})
+	}
+	c.timed = d > 0
 }
 
 // limitReadRoughly does as limitRead does, with a limit that may be half of d:

@@ -63,7 +63,7 @@ func TestCovered(t *testing.T) {
 		{"no keepalive", "a:80", config.Transport{KeepAlive: &config.KeepAlive{Enabled: &no}}, nil, http1},
 		{"limits", "a:80", config.Transport{
 			KeepAlive:   &config.KeepAlive{MaxIdleConns: 1, MaxIdleConnsPerHost: 1, IdleConnTimeout: second, ProbeInterval: second},
-			DialTimeout: second, ReadTimeout: second, WriteTimeout: second, ResponseHeaderTimeout: &second,
+			DialTimeout: second, ReadTimeout: second, WriteTimeout: &second, ResponseHeaderTimeout: &second,
 			ExpectContinueTimeout: second, MaxResponseHeaderSize: 1, WriteBufferSize: 1, ReadBufferSize: 1,
 			LocalAddress: "127.0.0.1", FallbackDelay: second,
 		}, nil, http1},

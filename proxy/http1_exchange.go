@@ -110,7 +110,12 @@ func isReplayable(method string) bool {
 func (h *http1Exchange) sent() bool { return h.wrote }
 
 // cause implements carrier.
-func (h *http1Exchange) cause(err error) error { return err }
+func (h *http1Exchange) cause(err error) error {
+	if stuck := h.upload.stuckError(); stuck != nil {
+		return stuck
+	}
+	return err
+}
 
 // connectionOptions implements carrier.
 func (h *http1Exchange) connectionOptions() []string { return h.options }
@@ -153,7 +158,8 @@ func (h *http1Exchange) end() {
 
 // write writes to the backend.
 func (h *http1Exchange) write(conn *http1Conn, b []byte) error {
-	if _, err := h.t.dialer.write(conn, b); err != nil {
+	h.limitWrite(conn)
+	if _, err := conn.Write(b); err != nil {
 		return &exchangeError{"writing request", err}
 	}
 	return nil

@@ -140,7 +140,11 @@ func (h *http1Exchange) appendPlain(b []byte) ([]byte, error) {
 	a := h.a
 	connection := a.r.Header["Connection"]
 	named := len(connection) > 0 && !onlyKeepAlive(connection)
+	fields := 0
 	for name, values := range a.r.Header {
+		if fields += len(values); fields > maxHeadFields {
+			return b, errRequestFields
+		}
 		switch name {
 		case "Connection", "Keep-Alive", "Proxy-Connection", "Transfer-Encoding", "Upgrade", "Trailer", "Te",
 			"Http2-Settings", "Proxy-Authenticate", "Proxy-Authorization", "Alt-Svc",

@@ -45,6 +45,7 @@ func (h *http1Exchange) headReceived() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.headDone = true
+	h.conn.limitWrite(h.t.dialer.writeTimeout)
 }
 
 // takeInterim takes a 1xx response.

@@ -45,7 +45,7 @@ func (s *socket) open(conn net.Conn) {
 		return
 	}
 	s.raw = raw
-	s.peek = func(fd uintptr) { s.seen = peek(int(fd)) }
+	s.peek = func(fd uintptr) { s.seen, _ = peek(int(fd)) }
 	s.step = func(fd uintptr) bool { return s.askStep(int(fd)) }
 }
 
@@ -99,8 +99,17 @@ func (s *socket) askStep(fd int) (done bool) {
 		return s.askWrite(fd)
 	}
 	if s.in.buf == nil {
-		if s.out == nil && peek(fd) == lookQuiet {
-			return false
+		if s.out == nil {
+			seen, err := peek(fd)
+			if err != nil {
+				// the system does not tell of it again: a read that follows
+				// finds the end of the stream, as if it had ended well
+				s.err = os.NewSyscallError("read", err)
+				return true
+			}
+			if seen == lookQuiet {
+				return false
+			}
 		}
 		s.in.open()
 	}
@@ -120,7 +129,7 @@ func (s *socket) askStep(fd int) (done bool) {
 
 // askWrite is the first step of ask.
 func (s *socket) askWrite(fd int) (done bool) {
-	if s.seen = peek(fd); s.seen != lookQuiet {
+	if s.seen, _ = peek(fd); s.seen != lookQuiet {
 		return true
 	}
 	n, err := again(func() (int, error) { return syscall.Write(fd, *s.out) })
@@ -145,18 +154,20 @@ func again(call func() (int, error)) (int, error) {
 	}
 }
 
-func peek(fd int) look {
+// peek tells what there is to see, and the error that the connection has broken
+// with, if it has.
+func peek(fd int) (look, error) {
 	var b [1]byte
 	for {
 		n, _, err := syscall.Recvfrom(fd, b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 		switch {
 		case errors.Is(err, syscall.EINTR):
 		case errors.Is(err, syscall.EAGAIN):
-			return lookQuiet
+			return lookQuiet, nil
 		case err == nil && n > 0:
-			return lookData
+			return lookData, nil
 		default:
-			return lookClosed
+			return lookClosed, err
 		}
 	}
 }

@@ -98,7 +98,7 @@ func TestWriteTimeout(t *testing.T) {
 		<-release
 	}))
 	short := caddy.Duration(100 * time.Millisecond)
-	cfg.Transport = &config.Transport{WriteTimeout: short, ResponseHeaderTimeout: &short}
+	cfg.Transport = &config.Transport{WriteTimeout: &short}
 	c := start(t, cfg).dial()
 	go func() {
 		c.send(fmt.Sprintf("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", 64<<20))

@@ -10,6 +10,7 @@ import (
 func (h *http1Exchange) switchOver() io.ReadWriteCloser {
 	h.unwatchClient()
 	h.conn.limitRead(0)
+	h.conn.limitWrite(0)
 	t := &http1Tunnel{http1Conn: h.conn, ahead: append([]byte(nil), h.buf[h.r:h.w]...), dialer: h.t.dialer}
 	h.conn = nil
 	h.release()

@@ -5,8 +5,10 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"os"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/net/http/httpguts"
@@ -41,6 +43,8 @@ type upload struct {
 	timer *time.Timer // sends it alone
 	err   error       // of writing it
 	whole bool        // the request was written to its end
+	stuck error       // the backend does not take it
+	reset bool        // writing it has met an RST
 }
 
 // sendBody sends a request that has a body.
@@ -112,8 +116,13 @@ func (u *upload) run() {
 		u.whole = true
 		u.mu.Unlock()
 		u.h.requestWritten(u.conn)
+	case errors.As(err, &failed) && errors.Is(err, os.ErrDeadlineExceeded):
+		u.h.requestStuck(err)
 	case errors.As(err, &failed):
 		// the backend may have answered before it stopped reading
+		u.mu.Lock()
+		u.reset = errors.Is(err, syscall.ECONNRESET)
+		u.mu.Unlock()
 		u.h.requestWritten(u.conn)
 	default:
 		// what the backend has got must not look complete
@@ -193,10 +202,16 @@ func (u *upload) appendEnd(b []byte) []byte {
 // requestWritten says that the backend has all that it will get, and may take
 // only so much longer to answer.
 func (h *http1Exchange) requestWritten(conn *http1Conn) {
-	limit := h.t.headerTimeout
+	if limit := h.t.headerTimeout; limit > 0 {
+		h.limitHead(conn, limit)
+	}
+}
+
+// limitHead sets when the head of the response must be there, if it is not.
+func (h *http1Exchange) limitHead(conn *http1Conn, limit time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.headDone || limit == 0 {
+	if h.headDone {
 		return
 	}
 	h.headBy = time.Now().Add(limit)
@@ -210,6 +225,26 @@ func (u *upload) write(b []byte) error {
 	u.h.wroteNow()
 	defer u.h.wroteNow()
 	return u.h.write(u.conn, b)
+}
+
+// uploadReset reports whether the backend has reset the connection before it
+// ended its stream, and writing the request has met that. The system tells of it
+// once only: to those who read, the stream has ended then.
+func (h *http1Exchange) uploadReset() bool {
+	u := h.upload
+	if u == nil || h.waiting {
+		return false
+	}
+	// one that has met it ends at once; one that waits for its client has not
+	timer := time.NewTimer(uploadPatience)
+	defer timer.Stop()
+	select {
+	case <-u.done:
+	case <-timer.C:
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.reset
 }
 
 // uploaded reports whether the request was written whole. If only its end is

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"sync/atomic"
+	"time"
 )
 
 // netCarrier is the carrier of an attempt that goes over net/http's client.
@@ -16,11 +17,14 @@ type netCarrier struct {
 	guard  atomic.Pointer[guardConn] // of the connection in use, if guarded
 	ctx    context.Context
 	cancel context.CancelFunc
+	limit  time.Duration
+	watch  *takeWatch // nil: none
 }
 
-// newNetCarrier makes a the attempt of a new carrier.
-func newNetCarrier(a *attempt) *netCarrier {
-	c := &netCarrier{a: a}
+// newNetCarrier makes a the attempt of a new carrier. The backend may leave the
+// request untaken for as long as limit says; 0 is no limit.
+func newNetCarrier(a *attempt, limit time.Duration) *netCarrier {
+	c := &netCarrier{a: a, limit: limit}
 	c.ctx, c.cancel = a.attemptContext()
 	a.carrier = c
 	return c
@@ -54,6 +58,8 @@ const maxStale = 256
 // turns out to be dead.
 func (c *netCarrier) roundTrip(ctx context.Context, rt http.RoundTripper, aim func(*http.Request)) (*http.Response, error) {
 	ctx = httptrace.WithClientTrace(ctx, c.trace())
+	c.watch = watchTaking(c.limit, c.cancel)
+	defer c.watch.end()
 	for tries := 0; ; tries++ {
 		out, err := c.request(ctx)
 		if err != nil {
@@ -87,7 +93,7 @@ func (c *netCarrier) request(ctx context.Context) (*http.Request, error) {
 		out.Trailer = a.trailer.Clone()
 	}
 	body := newAttemptBody(a.body, &c.guard, out.Trailer)
-	body.interim = &a.interim
+	body.interim, body.watch = &a.interim, c.watch
 	out.Body, out.GetBody, out.ContentLength = body, body.again, a.length
 	// net/http sends the body of a refused request in order to keep the
 	// connection, which makes the server ask the client for it
@@ -114,6 +120,7 @@ func (c *netCarrier) trace() *httptrace.ClientTrace {
 		GotConn: func(info httptrace.GotConnInfo) {
 			g := guardOf(info.Conn)
 			c.guard.Store(g)
+			c.watch.given()
 			if g != nil {
 				g.begin(a.method == http.MethodHead, a.upgrade != "")
 				if a.body != nil {
@@ -121,6 +128,7 @@ func (c *netCarrier) trace() *httptrace.ClientTrace {
 				}
 			}
 		},
+		WroteRequest:   func(httptrace.WroteRequestInfo) { c.watch.taken() },
 		Got1xxResponse: a.interim.write,
 	}
 }
@@ -132,6 +140,9 @@ func guardOf(conn net.Conn) *guardConn {
 
 // cause implements carrier.
 func (c *netCarrier) cause(err error) error {
+	if stuck := c.watch.err(); stuck != nil {
+		return stuck
+	}
 	g := c.guard.Load()
 	if cut, _ := c.a.body.wasCut(); g != nil && (cut || errors.Is(err, errBodyClosed)) {
 		if lost := g.tap.lost(); lost != nil {

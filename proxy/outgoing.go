@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"fmt"
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -17,6 +18,19 @@ func (e *requestError) Error() string { return e.err.Error() }
 // Unwrap returns the cause.
 func (e *requestError) Unwrap() error { return e.err }
 
+// errRequestFields refuses a request with as many fields as no server should have
+// to take: the limit of the client's head is one of bytes.
+var errRequestFields = &requestError{caddyhttp.Error(http.StatusRequestHeaderFieldsTooLarge,
+	fmt.Errorf("request has more than %d header fields", maxHeadFields))}
+
+// countFields returns the number of field lines of a header.
+func countFields(h http.Header) (n int) {
+	for _, values := range h {
+		n += len(values)
+	}
+	return n
+}
+
 // plain reports whether the head of the outgoing request can be made straight
 // from that of the client's, with nothing but the changes that every request
 // needs.
@@ -29,6 +43,9 @@ func (x *exchange) plain() bool {
 func (a *attempt) request() (*http.Request, error) {
 	if a.out != nil {
 		return a.out, nil
+	}
+	if countFields(a.r.Header) > maxHeadFields {
+		return nil, errRequestFields
 	}
 	target := *a.targetURL()
 	out := (&http.Request{

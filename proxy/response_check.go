@@ -23,6 +23,9 @@ func checkResponse(res *http.Response) error {
 	if code, _, _ := strings.Cut(res.Status, " "); code != strconv.Itoa(res.StatusCode) {
 		return malformed("bad status code %.64q", code)
 	}
+	if countFields(res.Header) > maxHeadFields {
+		return malformed("more than %d header fields", maxHeadFields)
+	}
 	for _, name := range connectionFields {
 		if _, ok := res.Header[name]; ok {
 			return malformed("field %s in %s", name, res.Proto)

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// maxHeadFields is how many field lines the head of a response may have.
+// maxHeadFields is how many field lines the head of a message may have.
 const maxHeadFields = 1000
 
 // malformedError says what is wrong with the bytes that a backend has sent.

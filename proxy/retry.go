@@ -101,7 +101,7 @@ func (x *exchange) mayRetry() bool {
 		return false
 	}
 	waited := false
-	if !f.match { // a response was thrown away within the budget
+	if !f.match && !x.free() { // a response was thrown away within the budget
 		var ok bool
 		if waited, ok = x.withinBudget(); !ok {
 			return false

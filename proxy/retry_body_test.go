@@ -171,11 +171,11 @@ func TestRetryOfAnEarlyAnswer(t *testing.T) {
 	cfg := to(rawBackend(t, func(p *peer) {
 		if p.head() != "" {
 			p.take(1000)
-			p.send(string(bad503))
+			p.send(closing(bad503))
 			p.rest()
 		}
 	}), rawBackend(t, func(p *peer) {
-		if p.head() != "" {
+		for p.head() != "" {
 			got <- p.take(len(body))
 			p.send(string(good))
 		}

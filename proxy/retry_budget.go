@@ -12,6 +12,12 @@ import (
 // again, but for the other requests that are being retried.
 var errRetryBudget = errors.New("not retried: retry budget exhausted")
 
+// free reports whether a retry needs no room in the budget: no backend has seen
+// anything of the request, and there is another one to try. That adds nothing to
+// what backends have to do. It is what would have been sent anyway, had it been
+// known that the first one cannot be reached.
+func (x *exchange) free() bool { return !x.failure.sent && x.untriedLeft() }
+
 // withinBudget waits, after a failed attempt, until the pool's retry budget has
 // room for another: not at all, unless there is a time for which backends are
 // tried. It reports false if there is none.

@@ -30,14 +30,14 @@ func startWithBudget(t *testing.T, cfg *config.Handler, percent, least int) *har
 
 func TestRetryBudgetIsUsedUp(t *testing.T) {
 	t.Run("after a failure", func(t *testing.T) {
-		cfg := to(refused(t), refused(t))
+		cfg := to(rawBackend(t, hangingUp), rawBackend(t, hangingUp))
 		cfg.LoadBalancing = retries(3)
 		h := startWithBudget(t, cfg, 0, 0)
 		res, _ := h.exchange(plainGet)
 		wantStatus(t, res, http.StatusBadGateway)
 		wantEqual(t, "attempts", len(h.verdicts()), 1)
 		text := h.result(0).err.Error()
-		if !strings.Contains(text, "refused") || !strings.HasSuffix(text, "not retried: retry budget exhausted") {
+		if !strings.HasSuffix(text, "; not retried: retry budget exhausted") {
 			t.Errorf("error %q", text)
 		}
 		wantEqual(t, "log", h.logs.FilterMessage("retry budget exhausted").Len(), 1)
@@ -55,6 +55,33 @@ func TestRetryBudgetIsUsedUp(t *testing.T) {
 	})
 }
 
+// hangingUp is a backend that reads a request and closes the connection.
+func hangingUp(p *peer) { p.head() }
+
+// What no backend has seen may go to another one, whatever the budget: that is
+// no load which would not have been there. It is not sent to the same ones again.
+func TestRetryOfRefusedConnectionsIsFree(t *testing.T) {
+	t.Run("one is left", func(t *testing.T) {
+		cfg := to(refused(t), refused(t), rawBackend(t, answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")))
+		cfg.LoadBalancing = retries(3)
+		h := startWithBudget(t, cfg, 0, 0)
+		for range 9 {
+			res, _ := h.exchange(plainGet)
+			wantStatus(t, res, http.StatusOK)
+		}
+		wantRetries(t, h, uint64(len(h.verdicts())-9), 0)
+	})
+	t.Run("none is left", func(t *testing.T) {
+		cfg := to(refused(t), refused(t))
+		cfg.LoadBalancing = retries(9)
+		h := startWithBudget(t, cfg, 0, 0)
+		res, _ := h.exchange(plainGet)
+		wantStatus(t, res, http.StatusBadGateway)
+		wantEqual(t, "attempts", len(h.verdicts()), 2)
+		wantRetries(t, h, 1, 1)
+	})
+}
+
 // wantRetries expects the pool's counts.
 func wantRetries(t *testing.T, h *harness, made, refused uint64) {
 	t.Helper()
@@ -65,7 +92,7 @@ func wantRetries(t *testing.T, h *harness, made, refused uint64) {
 
 // A few clients may always retry, as they may with reverse_proxy.
 func TestFewClientsAreRetried(t *testing.T) {
-	cfg := to(refused(t), rawBackend(t, answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")))
+	cfg := to(rawBackend(t, hangingUp), rawBackend(t, answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")))
 	cfg.LoadBalancing = retries(1)
 	h := start(t, cfg)
 	var wg sync.WaitGroup
@@ -127,7 +154,7 @@ func TestWaitingRetriesCount(t *testing.T) {
 // With a time for which backends are tried, a request waits for its place.
 func TestRetryWaitsForRoomInTheBudget(t *testing.T) {
 	held, goOn := make(chan struct{}, 1), make(chan struct{})
-	cfg := to(refused(t), rawBackend(t, func(p *peer) {
+	cfg := to(rawBackend(t, hangingUp), rawBackend(t, func(p *peer) {
 		for p.head() != "" {
 			select {
 			case held <- struct{}{}:
@@ -169,7 +196,7 @@ func TestAnsweredRetryGivesUpItsPlace(t *testing.T) {
 		{"tunnel", upgradeRequest, upgradeResponse, "HTTP/1.1 101"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			cfg := to(refused(t), rawBackend(t, func(p *peer) {
+			cfg := to(rawBackend(t, hangingUp), rawBackend(t, func(p *peer) {
 				if p.head() != "" {
 					p.send(c.answer)
 					p.rest()

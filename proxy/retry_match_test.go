@@ -32,6 +32,11 @@ const (
 	good     fate = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood"
 )
 
+// closing returns the answer of a backend that closes the connection behind it.
+func closing(f fate) string {
+	return strings.Replace(string(f), "\r\n", "\r\nConnection: close\r\n", 1)
+}
+
 // once is a script by which the first of all requests meets its fate, and the
 // others are answered with 200.
 func once(first chan fate) func(*peer) {

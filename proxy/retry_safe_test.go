@@ -98,7 +98,7 @@ func TestRetryOfARequestThatExpects100(t *testing.T) {
 	const request = "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
 	takes := func(got chan<- string) func(*peer) {
 		return func(p *peer) {
-			if p.head() != "" {
+			for p.head() != "" {
 				p.send("HTTP/1.1 100 Continue\r\n\r\n")
 				got <- p.take(5)
 				p.send(string(good))
@@ -109,7 +109,7 @@ func TestRetryOfARequestThatExpects100(t *testing.T) {
 		got := make(chan string, 1)
 		cfg := to(rawBackend(t, func(p *peer) {
 			if p.head() != "" {
-				p.send(string(bad503)) // and not 100
+				p.send(closing(bad503)) // and not 100
 				p.rest()
 			}
 		}), rawBackend(t, takes(got)))
@@ -137,7 +137,7 @@ func TestRetryOfARequestThatExpects100(t *testing.T) {
 				p.take(2)
 			}
 		}), rawBackend(t, func(p *peer) {
-			if head := p.head(); head != "" {
+			for head := p.head(); head != ""; head = p.head() {
 				wantEqual(t, "Expect to the backend", len(fields(head, "Expect")), 0)
 				got <- p.take(5)
 				p.send(string(good))

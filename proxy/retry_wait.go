@@ -8,10 +8,11 @@ import (
 )
 
 // backOff waits before the next attempt, if that can only go to a backend that
-// was tried before: waiting spares one that has just failed, and no other. It
-// reports false if trying has to end.
+// was tried before: waiting spares one that has just failed, and no other. If
+// the last attempt went to such a one, others were not to be had, whatever it
+// looks like. It reports false if trying has to end.
 func (x *exchange) backOff() bool {
-	if x.untriedLeft() {
+	if !x.again && x.untriedLeft() {
 		return true
 	}
 	wait := x.proxy.retry.steady()

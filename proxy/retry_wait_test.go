@@ -135,3 +135,41 @@ func TestNoAttemptAfterTryDuration(t *testing.T) {
 		}
 	})
 }
+
+// always is a policy that offers the first backend only, as if the others were
+// taken each time that it looks at them.
+type always struct{}
+
+func (always) NewPicker(members []*pool.Member, _ pool.Picker) pool.Picker {
+	return firstPicker{members[0]}
+}
+
+type firstPicker struct{ first *pool.Member }
+
+func (p firstPicker) Pick(q *pool.Request) *pool.Member {
+	if q.Take(p.first) {
+		return p.first
+	}
+	return nil
+}
+
+// A backend that seems to be left but is not to be had does not make requests
+// turn in circles.
+func TestWaitsAlthoughAnotherSeemsToBeLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := to("a:1", "b:1")
+		cfg.LoadBalancing = tryFor(time.Second)
+		h := provision(t, cfg)
+		var times []time.Time
+		def := *h.def
+		def.Transports, def.Policy = attempts{&times}, always{}
+		h.pool.Seed(&def)
+		if err := h.request(t.Context()); err == nil {
+			t.Error("no error")
+		}
+		if len(times) < 4 || len(times) > 12 {
+			t.Errorf("%d attempts in a second", len(times))
+		}
+		h.release()
+	})
+}

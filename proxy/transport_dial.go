@@ -30,7 +30,8 @@ type dialer struct {
 	traffic       *net.Dialer
 	probe         *net.Dialer // no timeout of its own
 	readTimeout   time.Duration
-	writeTimeout  time.Duration
+	writeTimeout  time.Duration // of every write; 0: none
+	takeTimeout   time.Duration // of those to a backend that has not answered
 	handshake     time.Duration // limit of TLS handshakes
 	proxyProtocol string
 	maxHead       int
@@ -44,10 +45,14 @@ func newDialer(cfg *config.Transport) (*dialer, error) {
 			FallbackDelay: time.Duration(cfg.FallbackDelay),
 		},
 		readTimeout:   time.Duration(cfg.ReadTimeout),
-		writeTimeout:  time.Duration(cfg.WriteTimeout),
+		takeTimeout:   config.DefaultWriteTimeout,
 		handshake:     config.DefaultTLSHandshakeTimeout,
 		proxyProtocol: cfg.ProxyProtocol,
 		maxHead:       config.DefaultMaxResponseHeaderSize,
+	}
+	if cfg.WriteTimeout != nil {
+		d.writeTimeout = time.Duration(*cfg.WriteTimeout)
+		d.takeTimeout = d.writeTimeout
 	}
 	if cfg.TLS != nil {
 		d.handshake = orDefault(cfg.TLS.HandshakeTimeout, d.handshake)

@@ -17,6 +17,8 @@ type http3Transport struct {
 	host string
 	rt   *http3.Transport
 
+	takeTimeout time.Duration
+
 	mu      sync.Mutex
 	active  int  // requests whose response was not read to its end
 	closing bool // rt is to be closed when none is
@@ -29,7 +31,7 @@ func newHTTP3Transport(maker *transports, addr config.Address) *http3Transport {
 	}
 	tlsConfig := maker.tls.Clone()
 	return &http3Transport{
-		host: addr.HostPort(),
+		host: addr.HostPort(), takeTimeout: maker.dialer.takeTimeout,
 		rt: &http3.Transport{
 			TLSClientConfig:        tlsConfig,
 			DisableCompression:     maker.cfg.Compression == nil || !*maker.cfg.Compression,
@@ -45,7 +47,7 @@ func newHTTP3Transport(maker *transports, addr config.Address) *http3Transport {
 // send implements Transport.
 func (t *http3Transport) send(a *attempt) (*http.Response, error) {
 	a.host = t.host
-	c := newNetCarrier(a)
+	c := newNetCarrier(a, t.takeTimeout)
 	return c.roundTrip(c.ctx, t, t.aim)
 }
 

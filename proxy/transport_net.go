@@ -186,7 +186,7 @@ func (t *netTransport) send(a *attempt) (*http.Response, error) {
 	if t.encrypted && t.network != "unix" {
 		a.host = t.address
 	}
-	c := newNetCarrier(a)
+	c := newNetCarrier(a, t.maker.dialer.takeTimeout)
 	ctx := c.ctx
 	if t.perClient {
 		ctx = context.WithValue(ctx, clientKey{}, clientAddr(a.r))

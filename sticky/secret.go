@@ -2,7 +2,7 @@ package sticky
 
 import (
 	"crypto/rand"
-	"fmt"
+	"errors"
 	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2"
@@ -22,12 +22,14 @@ func NewSecret(value []byte) *Secret {
 	return s
 }
 
+var errPlaceholder = errors.New("sticky: secret has a placeholder that is not known, or has no value")
+
 // ConfiguredSecret returns the Secret of a configuration, in which global
 // placeholders are replaced.
 func ConfiguredSecret(text string) (*Secret, error) {
 	value, err := caddy.NewReplacer().ReplaceOrErr(text, true, true)
-	if err != nil {
-		return nil, fmt.Errorf("sticky: secret: %w", err)
+	if err != nil || value == "" {
+		return nil, errPlaceholder // err would tell of a secret that has braces
 	}
 	return NewSecret([]byte(value)), nil
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -40,6 +41,11 @@ type client struct {
 	addr string
 	conn *net.TCPConn
 	r    *bufio.Reader
+
+	keepsCookies bool
+	cookie       string
+	cookiesSet   int
+	backend      string // that has answered last
 }
 
 func (c *client) close() {
@@ -99,7 +105,11 @@ func (*client) ended(err error) (class, error) {
 }
 
 func (c *client) send(a ask) error {
-	if _, err := io.WriteString(c.conn, a.head(c.addr)); err != nil || a.upload == 0 {
+	head := a.head(c.addr)
+	if c.cookie != "" {
+		head = strings.TrimSuffix(head, "\r\n") + "Cookie: " + c.cookie + "\r\n\r\n"
+	}
+	if _, err := io.WriteString(c.conn, head); err != nil || a.upload == 0 {
 		return err
 	}
 	body := string(patternOf(a.id).text(a.upload))
@@ -113,6 +123,13 @@ func (c *client) send(a ask) error {
 // judge reads the body of a response, and says what to think of it.
 func (c *client) judge(a ask, resp *http.Response) (class, error) {
 	defer resp.Body.Close()
+	if c.keepsCookies {
+		for _, cookie := range resp.Cookies() {
+			c.cookie = cookie.Name + "=" + cookie.Value
+			c.cookiesSet++
+		}
+		c.backend = resp.Header.Get("Backend")
+	}
 	if resp.StatusCode != http.StatusOK {
 		if id := resp.Header.Get("Request-Id"); id != "" {
 			return wrong, fmt.Errorf("status %d with the id %q", resp.StatusCode, id)

@@ -38,7 +38,7 @@ type poolStatus struct {
 type backendStatus struct {
 	ID        string `json:"id"`
 	Address   string `json:"address"`
-	Health    string `json:"health"`
+	State     string `json:"state"`
 	Accepting bool   `json:"accepting"`
 	Reason    string `json:"reason"`
 	InFlight  int64  `json:"in_flight"`
@@ -158,7 +158,7 @@ func (c *scenario) nothingLeft() (footprint, string) {
 		case left == "":
 			return f, "none"
 		case time.Now().After(deadline):
-			c.t.Errorf("%s: left over: %s\nbefore:\n%s\nafter:\n%s", c.name, left, c.before.stacks, f.stacks)
+			c.t.Errorf("%s: left over: %s\n%s", c.name, left, f.stacks)
 			return f, left
 		}
 	}
@@ -176,7 +176,7 @@ func (c *scenario) leftovers(f footprint) string {
 	more("sockets", int64(f.sockets), int64(c.before.sockets))
 	more("descriptors", int64(f.files), int64(c.before.files))
 	more("connections to backends", c.connected(), 0)
-	if f.memory > maxMemory(c.layout.race) {
+	if f.memory > maxMemory(c.layout.race || raceEnabled) {
 		left = append(left, fmt.Sprintf("%d MiB of memory", f.memory>>20))
 	}
 	p := c.pool()

@@ -22,15 +22,21 @@ func TestReloads(t *testing.T) {
 	load := c.load(8, always(newAsk))
 	for i := range n {
 		s.layout.pool = fmt.Sprintf("lb_retries %d", i%2+1)
-		code, body, err := s.call(http.MethodPost, "/load", "text/caddyfile", s.config())
-		if err != nil || code != http.StatusOK {
-			t.Errorf("reload %d: status %d: %v: %s", i, code, err, body)
-		}
+		s.reload()
 		load.more(t, 20)
 	}
 	load.end()
 	c.forgive(access)
 	c.check(nil)
+}
+
+// reload loads the config anew.
+func (s *stage) reload() {
+	s.t.Helper()
+	code, body, err := s.call(http.MethodPost, "/load", "text/caddyfile", s.config())
+	if err != nil || code != http.StatusOK {
+		s.t.Errorf("reload: status %d: %v: %s", code, err, body)
+	}
 }
 
 // forgive takes those requests out of the tally that nobody has seen: their

@@ -14,7 +14,7 @@ import (
 func TestSlowClients(t *testing.T) {
 	s := newStage(t, layout{
 		backends: 3,
-		pool:     "client_body_timeout 500ms 1000\nsend_timeout 500ms 1000\nfail_duration 30s\nmax_fails 1",
+		pool:     "client_body_timeout 2s 1000\nsend_timeout 2s 1000\nfail_duration 30s\nmax_fails 1",
 	})
 	n := scale(100, 1000)
 	c := s.run(fmt.Sprintf("%d slow clients", n))
@@ -22,7 +22,7 @@ func TestSlowClients(t *testing.T) {
 		b.play(patiently)
 	}
 	before := s.failures()
-	load := c.load(8, always(newAsk))
+	load := c.load(4, always(newAsk))
 	var slow sync.WaitGroup
 	for i := range n {
 		slow.Go(func() {
@@ -70,7 +70,7 @@ func dripUpload(addr string) error {
 		}
 		answered <- err
 	}()
-	tick := time.NewTicker(200 * time.Millisecond) // the slow client
+	tick := time.NewTicker(500 * time.Millisecond) // the slow client
 	defer tick.Stop()
 	for sent := 1000; ; sent++ {
 		select {
@@ -91,6 +91,7 @@ func neverRead(addr string) error {
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(patience))
+	_ = conn.(*net.TCPConn).SetReadBuffer(4 << 10) // the system keeps little of it
 	a := newGet()
 	a.size = 20 << 20
 	if _, err := io.WriteString(conn, a.head(addr)); err != nil {

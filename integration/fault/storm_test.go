@@ -1,8 +1,6 @@
 package fault
 
-import (
-	"testing"
-)
+import "testing"
 
 // When all requests fail, retries must not multiply them: what backends get is
 // what clients have sent and the retries that the pool has counted, and those
@@ -33,4 +31,19 @@ func TestRetryStorm(t *testing.T) {
 		t.Errorf("of %d requests, %d were retried and %d were not for want of budget", n, retries, refused)
 	}
 	c.check(c.expected())
+}
+
+// A backend that is not there costs no request, since those that cannot be sent
+// to it need no room in the budget.
+func TestRefused(t *testing.T) {
+	s := newStage(t, layout{backends: 3, health: "health_interval off", pool: "lb_retries 1"})
+	c := s.run("a backend refuses connections, with retries within the budget")
+	s.backends[0].down()
+	before, n := s.pool().Retries, scale(600, 6000)
+	c.send(32, n, newAsk)
+	if got := int(s.pool().Retries - before); got < n/3 || got > n/2 {
+		t.Errorf("%d of %d requests were retried, want a third", got, n)
+	}
+	s.backends[0].up(t)
+	c.check(nil)
 }
