@@ -106,7 +106,7 @@ func TestBackendIsSlowToTakeBody(t *testing.T) {
 		p.head()
 		<-time.After(2 * limit) // nothing is read
 		p.take(size)
-		p.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+		p.send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok")
 	})
 	cfg := hurried(backend, 0)
 	cfg.ClientBodyTimeout = new(caddy.Duration(limit))
