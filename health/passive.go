@@ -98,7 +98,11 @@ func (p *passive) unhealthyStatus(status int) bool {
 	return slices.ContainsFunc(p.statuses, func(code int) bool { return caddyhttp.StatusCodeMatches(status, code) })
 }
 
-func (p *passive) tooSlow(o *pool.Outcome) bool { return p.slow > 0 && o.Latency >= p.slow }
+func (p *passive) tooSlow(o *pool.Outcome) bool { return p.slow > 0 && took(o) >= p.slow }
+
+// took returns how long the backend took to begin its response, without the
+// time in which the client had it wait for the request's body.
+func took(o *pool.Outcome) time.Duration { return max(o.Latency-o.ClientTime, 0) }
 
 func (p *passive) recordOf(m *pool.Member) *record {
 	r, ok := m.Attachment(newRecord).(*record)
@@ -185,7 +189,7 @@ func (p *passive) describe(o *pool.Outcome) string {
 	case o.Verdict == pool.Answered && p.unhealthyStatus(o.Status):
 		return fmt.Sprintf("HTTP %d", o.Status)
 	case o.Verdict == pool.Answered:
-		return "response took " + o.Latency.Round(time.Millisecond).String()
+		return "response took " + took(o).Round(time.Millisecond).String()
 	case o.Err != nil:
 		return describe(o.Err, o.Latency.Round(time.Millisecond))
 	}

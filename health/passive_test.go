@@ -59,6 +59,8 @@ func TestPassiveVerdicts(t *testing.T) {
 		{pool.Outcome{Verdict: pool.Answered, Status: 429}, "HTTP 429"},
 		{pool.Outcome{Verdict: pool.Answered, Status: 200, Latency: 1999 * time.Millisecond}, ""},
 		{pool.Outcome{Verdict: pool.Answered, Status: 200, Latency: 2 * time.Second}, "response took 2s"},
+		{pool.Outcome{Verdict: pool.Answered, Status: 200, Latency: time.Minute, ClientTime: time.Minute - time.Second}, ""},
+		{pool.Outcome{Verdict: pool.Answered, Status: 200, Latency: time.Minute, ClientTime: time.Minute - 3*time.Second}, "response took 3s"},
 		{pool.Outcome{Verdict: pool.Failed, Err: errRefused}, "connection refused"},
 		{pool.Outcome{Verdict: pool.Failed, Err: errors.New("secret")}, "no valid response"},
 		{pool.Outcome{Verdict: pool.Failed}, "no response"},
