@@ -5,7 +5,6 @@ import (
 	"net"
 	"sync"
 	"testing"
-	"time"
 )
 
 const (
@@ -128,10 +127,9 @@ func TestQueueLeft(t *testing.T) {
 func TestQueueOutage(t *testing.T) {
 	s := newStage(t, layout{backends: 3, pool: fmt.Sprintf("unhealthy_request_count %d\nqueue %d 50s", slots, places)})
 	c := s.run("all down for a while, and reloads, with a queue")
-	for range scale(2, 10) {
+	for round := range scale(2, 10) {
 		s.sicken(true)
-		s.waitAccepting(0)
-		time.Sleep(10 * time.Millisecond) // requests see it a few milliseconds later
+		s.logged("backend down", (round+1)*len(s.backends)) // requests see it now
 		for _, b := range s.backends {
 			b.active.peak.Store(0)
 		}
