@@ -2,10 +2,10 @@ package config
 
 import (
 	"fmt"
-	"reflect"
 	"net"
 	"net/netip"
 	"net/url"
+	"reflect"
 	"regexp"
 	"strings"
 )
