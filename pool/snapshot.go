@@ -28,6 +28,7 @@ type Snapshot struct {
 	Replaced chan struct{}
 
 	sessions Sessions // nil: clients are not kept with their backends
+	policy   string   // its name
 }
 
 // Tier is a set of accepting members of one priority, and their picker.
@@ -64,6 +65,7 @@ type Member struct {
 	// Transport carries requests to the backend.
 	Transport Transport
 
+	state   state  // when the snapshot was made
 	number  int    // in Members of its snapshot
 	limit   int64  // of requests in flight; 0: none
 	trial   *trial // it is returning from an ejection; nil: it is not

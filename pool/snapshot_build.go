@@ -44,7 +44,7 @@ func (p *Pool) buildSnapshot(prev *Snapshot, now time.Time) *builder {
 // survey looks at all backends and makes members of them.
 func (p *Pool) survey(now time.Time) *builder {
 	s := &Snapshot{
-		Pool: p.name, Revision: p.revision, Number: p.lastRebuilds + 1, Members: make([]*Member, len(p.specs)),
+		Pool: p.name, policy: p.def.PolicyName, Revision: p.revision, Number: p.lastRebuilds + 1, Members: make([]*Member, len(p.specs)),
 		Replaced: make(chan struct{}),
 	}
 	b := &builder{pool: p, now: now, Snapshot: s, accepting: make([]*Member, 0, len(p.specs))}
@@ -63,7 +63,7 @@ func (b *builder) add(m *Member, live *Backend, spec *Spec) {
 	m.Transport, m.limit = p.transports.get(live, spec.restricted), int64(p.def.limit(spec))
 	m.warmth, m.warmest = fullWarmth, fullWarmth
 	state := live.cond.state(b.now)
-	m.Accepting, m.Reason = state.accepts(), live.cond.reason(state)
+	m.state, m.Accepting, m.Reason = state, state.accepts(), live.cond.reason(state)
 	m.drains = live.cond.drains(b.now)
 	if state != live.announced {
 		b.turned = append(b.turned, live)
