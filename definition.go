@@ -140,13 +140,6 @@ func (h *Handler) source(ctx caddy.Context) (discovery.Source, string, error) {
 func definitionJSON(h *config.Handler) ([]byte, error) {
 	part := *h
 	part.Pool, part.Backends, part.Forwarding = "", nil, config.Forwarding{}
-	if h.LoadBalancing != nil {
-		lb := *h.LoadBalancing
-		lb.Retry = config.Retry{}
-		part.LoadBalancing = nil
-		if lb.PolicyRaw != nil || lb.AllDown != "" || lb.BoundedLoad != nil || lb.Queue != nil || lb.RetryBudget != nil || lb.SlowStart != 0 || lb.Sticky != nil {
-			part.LoadBalancing = &lb
-		}
-	}
+	part.LoadBalancing = h.LoadBalancing.OfPool()
 	return json.Marshal(part)
 }

@@ -58,6 +58,8 @@ func (p *Pool) announceChange(was, is *Spec, by string) {
 	compare(&c, "priority", was.Priority, is.Priority)
 	compare(&c, "max_requests", was.MaxRequests, is.MaxRequests)
 	compare(&c, "admin_state", was.AdminState, is.AdminState)
+	compare(&c, "drain_deadline", was.Drain.deadlineText(), is.Drain.deadlineText())
+	compare(&c, "drain_then", was.Drain.Then, is.Drain.Then)
 	if !maps.Equal(was.Labels, is.Labels) {
 		c.add("labels", was.Labels, is.Labels)
 	}

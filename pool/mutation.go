@@ -1,6 +1,9 @@
 package pool
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // mutation is a runtime change in the making. It knows what it would make
 // different, and leaves the pool's state alone.
@@ -39,6 +42,7 @@ func (m *mutation) add(spec Spec) error {
 	if m.find(spec.ID) != nil {
 		return &Error{Code: CodeDuplicateID, Existing: spec.ID, Message: fmt.Sprintf("backend %q exists already", spec.ID)}
 	}
+	spec.settleDrain(nil, time.Now())
 	m.set(spec.ID, &spec)
 	if def := m.pool.definition(spec.ID); def != nil {
 		// it was removed, and comes back: as a change of its definition
@@ -55,6 +59,7 @@ func (m *mutation) patch(id string, patch Patch) error {
 		return m.unknown(id)
 	}
 	spec := patch.Apply(*was)
+	spec.settleDrain(was, time.Now())
 	m.set(id, &spec)
 	if def := m.pool.definition(id); def != nil {
 		m.setPatch(def, diff(def, &spec))
@@ -120,6 +125,7 @@ func (m *mutation) want(spec Spec) error {
 		spec.Source = FromRuntime
 		return m.add(spec)
 	}
+	spec.settleDrain(was, time.Now())
 	if patch := diff(was, &spec); !patch.empty() {
 		return m.patch(spec.ID, patch)
 	}

@@ -26,6 +26,7 @@ type Pool struct {
 	def        *Definition             // in force: that of the newest claim, or the seed
 	claims     []claim                 // oldest first
 	changes    changes                 // made at runtime
+	document   document                // that the changes are stored in
 	gaveWay    []yielded               // of changes; kept as long as another claim may come back
 	discovered []Spec                  // in use
 	found      map[string][]Spec       // by source, for all claims; see Definition.Discovery

@@ -17,6 +17,7 @@ type Spec struct {
 	Priority    int
 	MaxRequests int // 0: no limit
 	AdminState  AdminState
+	Drain       DrainPlan // while AdminState is Drain
 	Labels      map[string]string
 	Health      *config.ActiveHealth // the backend's own settings; nil: none
 	Source      Source
@@ -53,6 +54,7 @@ type Patch struct {
 	Priority    *int
 	MaxRequests *int
 	AdminState  *AdminState
+	Drain       *DrainPlan
 	Labels      map[string]string // replaces all labels when not nil
 }
 
@@ -63,6 +65,10 @@ func (p Patch) Apply(s Spec) Spec {
 	set(&s.Priority, p.Priority)
 	set(&s.MaxRequests, p.MaxRequests)
 	set(&s.AdminState, p.AdminState)
+	set(&s.Drain, p.Drain)
+	if s.AdminState != Drain {
+		s.Drain = DrainPlan{}
+	}
 	if p.Labels != nil {
 		s.Labels = p.Labels
 	}
@@ -71,7 +77,7 @@ func (p Patch) Apply(s Spec) Spec {
 
 func (p Patch) empty() bool {
 	return p.Address == nil && p.Weight == nil && p.Priority == nil && p.MaxRequests == nil &&
-		p.AdminState == nil && p.Labels == nil
+		p.AdminState == nil && p.Drain == nil && p.Labels == nil
 }
 
 // diff returns the patch that turns from into to.
@@ -82,6 +88,7 @@ func diff(from, to *Spec) Patch {
 	differ(&p.Priority, from.Priority, to.Priority)
 	differ(&p.MaxRequests, from.MaxRequests, to.MaxRequests)
 	differ(&p.AdminState, from.AdminState, to.AdminState)
+	differ(&p.Drain, from.Drain, to.Drain)
 	if !maps.Equal(from.Labels, to.Labels) {
 		p.Labels = to.Labels
 		if p.Labels == nil {
@@ -95,7 +102,7 @@ func diff(from, to *Spec) Patch {
 func (s *Spec) equal(o *Spec) bool {
 	return s.ID == o.ID && s.Source == o.Source && s.Address == o.Address && s.Weight == o.Weight &&
 		s.Priority == o.Priority && s.MaxRequests == o.MaxRequests && s.AdminState == o.AdminState &&
-		maps.Equal(s.Labels, o.Labels) && equalHealth(s.Health, o.Health)
+		s.Drain == o.Drain && maps.Equal(s.Labels, o.Labels) && equalHealth(s.Health, o.Health)
 }
 
 func equalHealth(a, b *config.ActiveHealth) bool {
