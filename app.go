@@ -11,7 +11,9 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 	"go.uber.org/zap"
 
+	"github.com/caddy-loadbalance/caddy-loadbalance/config"
 	"github.com/caddy-loadbalance/caddy-loadbalance/discovery"
+	"github.com/caddy-loadbalance/caddy-loadbalance/persist"
 	"github.com/caddy-loadbalance/caddy-loadbalance/pool"
 )
 
@@ -21,11 +23,14 @@ func init() { caddy.RegisterModule(new(App)) }
 // them back when it stops. It needs no configuration: it is there as soon as a
 // `load_balance` handler is.
 type App struct {
+	config.App
+
 	ctx    caddy.Context
 	logger *zap.Logger
 	events *caddyevents.App
 
 	secret storedSecret
+	store  *persist.Store
 
 	mu       sync.Mutex
 	defined  map[string]*definition
@@ -50,7 +55,11 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 
 // Provision prepares the app.
 func (a *App) Provision(ctx caddy.Context) error {
+	if err := a.Validate(); err != nil {
+		return err
+	}
 	a.ctx, a.logger = ctx, ctx.Logger()
+	a.store = a.newStore()
 	a.defined = make(map[string]*definition)
 	a.referred = make(map[string]bool)
 	events, err := ctx.App("events")
@@ -100,6 +109,10 @@ func (a *App) Start() error {
 	}
 	a.keepSecret()
 	a.tellOfSharedCookies()
+	if err := a.loadStored(); err != nil {
+		a.undo()
+		return err
+	}
 	checker.SetLogger(a.logger.Named("health"))
 	for name, d := range a.defined {
 		p, err := registry.Acquire(name)

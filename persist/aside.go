@@ -60,7 +60,7 @@ func (s *Store) setAside(d *document, data []byte, why error) error {
 		zap.String("pool", d.pool), zap.String("key", d.key), zap.String("set_aside_as", to), zap.Error(why))
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.seen, d.bad = fingerprint{}, nil
+	d.seen, d.bad, d.reads.err = fingerprint{}, false, nil
 	return nil
 }
 
@@ -75,7 +75,7 @@ func (s *Store) clear(d *document, p *pool.Pool) {
 	err := s.clearLocked(d, p)
 	d.leave(err)
 	if err != nil {
-		d.noteWrite(err)
+		s.noteWrite(d, err)
 	}
 }
 

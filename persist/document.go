@@ -1,6 +1,7 @@
 package persist
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,17 +21,20 @@ type document struct {
 	lease lease         // of whom has the token
 	hangs atomic.Int64  // since when (Unix, ns), if whom has the token waits for no answer; or 0
 
-	mu     sync.Mutex
-	reads  outcome
-	writes outcome
-	seen   fingerprint // of what was read or written last
-	aside  bool        // what is stored cannot be read, and was not set aside yet
+	mu      sync.Mutex
+	reads   outcome
+	writes  outcome
+	reading *hungError  // what the storage has not answered
+	seen    fingerprint // of what was read or written last
+	bad     bool        // what is stored cannot be used, and was not set aside yet
+	late    bool        // it was not read when it was to be
 }
 
 // outcome is how the storage has done lately.
 type outcome struct {
-	ok  time.Time // the last time that it did; zero for never
-	err error     // of the last time; nil if that was well
+	ok     time.Time // the last time that all was well; zero for never
+	failed time.Time // the last time that it was not
+	err    error     // of the last time; nil if that was well
 }
 
 func (s *Store) newDocument(pool string) *document {
@@ -59,18 +63,18 @@ func (d *document) enter(ctx context.Context) error {
 // leave ends the turn. err is what the turn ended with: if the storage did not
 // answer, the turn goes on until it does, for a late answer must not get in the
 // way of what comes next.
-func (d *document) leave(ctx context.Context, err error) {
+func (d *document) leave(err error) {
 	h := hung(err)
 	if h == nil {
 		var keep time.Duration
-		keep, err = d.lease.settle(ctx)
+		keep, err = d.lease.settle(context.Background())
 		if h = hung(err); h == nil {
 			if err != nil {
 				d.lease.locker.logger.Warn("giving back the lock of a pool's stored changes", zap.String("pool", d.pool), zap.Error(err))
 			}
 			d.turn <- struct{}{}
 			if keep > 0 {
-				time.AfterFunc(keep, func() { d.tidy(ctx, keep) })
+				time.AfterFunc(keep, func() { d.tidy(keep) })
 			}
 			return
 		}
@@ -79,7 +83,7 @@ func (d *document) leave(ctx context.Context, err error) {
 	go func() {
 		for h != nil {
 			<-h.returned
-			h = hung(d.lease.drop(ctx))
+			h = hung(d.lease.drop(context.Background()))
 		}
 		d.hangs.Store(0)
 		d.turn <- struct{}{}
@@ -87,7 +91,7 @@ func (d *document) leave(ctx context.Context, err error) {
 }
 
 // tidy gives the lock back if nobody has used it for that long.
-func (d *document) tidy(ctx context.Context, unused time.Duration) {
+func (d *document) tidy(unused time.Duration) {
 	select {
 	case <-d.turn:
 	default:
@@ -97,13 +101,13 @@ func (d *document) tidy(ctx context.Context, unused time.Duration) {
 		d.turn <- struct{}{}
 		return
 	}
-	d.release(ctx)
+	d.release()
 }
 
 // release gives the lock back, and then the turn, which the caller has.
-func (d *document) release(ctx context.Context) {
-	if err := d.lease.drop(ctx); hung(err) != nil {
-		d.leave(ctx, err)
+func (d *document) release() {
+	if err := d.lease.drop(context.Background()); hung(err) != nil {
+		d.leave(err)
 		return
 	}
 	d.turn <- struct{}{}
@@ -112,5 +116,73 @@ func (d *document) release(ctx context.Context) {
 func (o *outcome) note(err error) {
 	if o.err = err; err == nil {
 		o.ok = time.Now()
+	} else {
+		o.failed = time.Now()
 	}
+}
+
+// beginRead reports whether the document may be read: not while the storage has
+// not answered an earlier attempt.
+func (d *document) beginRead() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.reading != nil {
+		select {
+		case <-d.reading.returned:
+			d.reading = nil
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// endRead takes note of how reading it went, and reports whether that was
+// expected earlier.
+func (d *document) endRead(err error) (late bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.reading = hung(err)
+	d.reads.note(err)
+	if d.bad = unreadable(err); d.bad {
+		d.seen = fingerprint{}
+	}
+	late = d.late && err == nil
+	d.late = d.late && !late
+	return late
+}
+
+// expect takes note that the document should have been read by now.
+func (d *document) expect() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.late = d.reads.ok.IsZero()
+}
+
+// wasRead reports whether the document was read, whatever there was.
+func (d *document) wasRead() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return !d.reads.ok.IsZero()
+}
+
+// isBad reports whether what is stored cannot be used.
+func (d *document) isBad() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.bad
+}
+
+// differs reports whether data is something else than what is known here.
+func (d *document) differs(data []byte) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.seen != fingerprintOf(data)
+}
+
+// failure returns why the document was not read or not written the last time.
+func (d *document) failure() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return cmp.Or(d.writes.err, d.reads.err)
 }

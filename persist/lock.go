@@ -28,6 +28,9 @@ const (
 	// orphanAge is the age of a lock that nobody alive holds: what is done
 	// under it is bounded to much less.
 	orphanAge = 30 * time.Second
+
+	// tornAge is the age of one that nobody is writing any more.
+	tornAge = 5 * time.Second
 )
 
 // locker takes locks of a storage.
@@ -52,7 +55,7 @@ func (l *locker) acquire(ctx context.Context, name string) error {
 		own, cancel := context.WithTimeout(ctx, ownWait)
 		err = file.Lock(own, name)
 		cancel()
-		if err == nil || !errors.Is(err, context.DeadlineExceeded) {
+		if err == nil || !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, io.ErrUnexpectedEOF) {
 			return err
 		}
 	}
@@ -121,9 +124,14 @@ func tryFile(s *certmagic.FileStorage, name string) (bool, error) {
 // breakOrphan removes a lock that is held by nobody alive, and yet does not
 // become stale. That is so where its holder has crashed, and another process
 // has held the same lock shortly before: what keeps a lock fresh there may live
-// on for some seconds, and then takes the next holder's lock for its own.
+// on for some seconds, and then takes the next holder's lock for its own. And
+// it is so where the holder has crashed while it wrote.
 func (l *locker) breakOrphan(ctx context.Context, s *certmagic.FileStorage, name string) {
 	file := filepath.Join(s.Path, "locks", certmagic.StorageKeys.Safe(name)+".lock")
+	info, err := os.Stat(file)
+	if err != nil {
+		return
+	}
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return
@@ -131,9 +139,13 @@ func (l *locker) breakOrphan(ctx context.Context, s *certmagic.FileStorage, name
 	var lock struct {
 		Created time.Time `json:"created"`
 	}
-	if json.Unmarshal(text, &lock) != nil || lock.Created.IsZero() || time.Since(lock.Created) < orphanAge {
+	since, limit := info.ModTime(), tornAge
+	if json.Unmarshal(text, &lock) == nil && !lock.Created.IsZero() {
+		since, limit = lock.Created, orphanAge
+	}
+	if time.Since(since) < limit {
 		return
 	}
-	l.logger.Warn("removing a lock in the storage that nobody alive can hold", zap.String("lock", name), zap.Time("created", lock.Created))
+	l.logger.Warn("removing a lock in the storage that nobody alive can hold", zap.String("lock", name), zap.Time("since", since))
 	_ = s.Unlock(ctx, name)
 }

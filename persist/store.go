@@ -82,9 +82,8 @@ func (s *Store) Update(name string, change func(stored []byte) (data []byte, err
 	own, err := s.update(ctx, d, change)
 	d.leave(err)
 	if own {
-		d.noteWrite(err)
+		s.noteWrite(d, err)
 	}
-	s.sync.kick()
 	return err
 }
 
@@ -152,13 +151,9 @@ func (s *Store) store(d *document, data []byte) error {
 	if len(data) > maxDocument {
 		return fmt.Errorf("the pool's runtime changes take %d bytes, and no more than %d are stored", len(data), maxDocument)
 	}
-	err := bounded(context.Background(), "storing", opTimeout, func(ctx context.Context) error {
+	return bounded(context.Background(), "storing", opTimeout, func(ctx context.Context) error {
 		return s.Storage.Store(ctx, d.key, data)
 	})
-	if err == nil {
-		d.saw(data)
-	}
-	return err
 }
 
 // fingerprint tells documents apart.
@@ -178,7 +173,12 @@ func (d *document) saw(data []byte) {
 	d.seen = fingerprintOf(data)
 }
 
-func (d *document) noteWrite(err error) {
+// noteWrite takes note of how writing went. After a failure, the next sign of
+// life shows whether the storage takes anything.
+func (s *Store) noteWrite(d *document, err error) {
+	if err != nil {
+		s.peers.hurry()
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.writes.note(err)
