@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddy-loadbalance/caddy-loadbalance/config"
 	"github.com/caddy-loadbalance/caddy-loadbalance/discovery"
+	"github.com/caddy-loadbalance/caddy-loadbalance/metrics"
 	"github.com/caddy-loadbalance/caddy-loadbalance/persist"
 	"github.com/caddy-loadbalance/caddy-loadbalance/pool"
 )
@@ -62,6 +63,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.store = a.newStore()
 	a.defined = make(map[string]*definition)
 	a.referred = make(map[string]bool)
+	if err := metrics.Register(ctx.GetMetricsRegistry(), registry); err != nil {
+		return fmt.Errorf("registering metrics: %w", err)
+	}
 	events, err := ctx.App("events")
 	if err != nil {
 		return fmt.Errorf("getting events app: %w", err)

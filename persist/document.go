@@ -106,7 +106,8 @@ func (d *document) tidy(unused time.Duration) {
 
 // release gives the lock back, and then the turn, which the caller has.
 func (d *document) release() {
-	if err := d.lease.drop(context.Background()); hung(err) != nil {
+	err := d.lease.drop(context.Background())
+	if hung(err) != nil {
 		d.leave(err)
 		return
 	}

@@ -20,15 +20,12 @@ const maxMemberList = 1 << 16
 // be read is empty: all instances add themselves again.
 func (p *peers) members(ctx context.Context) ([]string, error) {
 	data, err := p.store.Storage.Load(ctx, membersKey)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, nil
-	case err != nil:
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	var list memberList
 	if len(data) > maxMemberList || json.Unmarshal(data, &list) != nil {
-		return nil, nil
+		list.Members = nil
 	}
 	// ids become keys
 	return slices.DeleteFunc(list.Members, func(id string) bool {

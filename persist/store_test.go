@@ -28,7 +28,7 @@ func TestUpdate(t *testing.T) {
 			}
 			return []byte("two"), refused
 		})
-		if err != refused {
+		if !errors.Is(err, refused) {
 			t.Errorf("the error of the change is %v", err)
 		}
 		must(t, s.Update("web", func([]byte) ([]byte, error) { return nil, nil }))

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/caddy-loadbalance/caddy-loadbalance/config"
+	"github.com/caddy-loadbalance/caddy-loadbalance/metrics"
 )
 
 // Pool is a named set of backends. All methods may be used concurrently.
@@ -20,6 +21,8 @@ type Pool struct {
 	budget   retryBudget
 	events   eventQueue
 	queue    waitQueue
+	refusals metrics.Refusals
+	times    atomic.Pointer[metrics.SharedTimes] // nil: the pool was never a large one
 	done     chan struct{}
 
 	mu         sync.Mutex
