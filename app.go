@@ -113,30 +113,42 @@ func (a *App) Start() error {
 	}
 	a.keepSecret()
 	a.tellOfSharedCookies()
-	if err := a.loadStored(); err != nil {
+	pools, err := a.acquire()
+	if err != nil {
 		a.undo()
 		return err
 	}
+	a.loadStored(pools)
 	checker.SetLogger(a.logger.Named("health"))
 	for name, d := range a.defined {
-		p, err := registry.Acquire(name)
-		if err != nil {
-			a.undo()
-			return fmt.Errorf("pool %q: %w", name, err)
-		}
+		p := pools[name]
 		p.Commit(a, d.def)
-		a.stop = append(a.stop, func() {
-			p.Withdraw(a)
-			if err := registry.Release(name); err != nil {
-				a.logger.Error("releasing pool", zap.String("pool", name), zap.Error(err))
-			}
-		})
+		a.stop = append(a.stop, func() { p.Withdraw(a) })
 		if d.source != nil {
 			a.stop = append(a.stop, runner.Start(p, d.def.Discovery, d.source, a.logger))
 		}
 	}
 	a.settle()
 	return nil
+}
+
+// acquire returns the pools that the config defines, which are there until it
+// stops.
+func (a *App) acquire() (map[string]*pool.Pool, error) {
+	pools := make(map[string]*pool.Pool, len(a.defined))
+	for name := range a.defined {
+		p, err := registry.Acquire(name)
+		if err != nil {
+			return nil, fmt.Errorf("pool %q: %w", name, err)
+		}
+		pools[name] = p
+		a.stop = append(a.stop, func() {
+			if err := registry.Release(name); err != nil {
+				a.logger.Error("releasing pool", zap.String("pool", name), zap.Error(err))
+			}
+		})
+	}
+	return pools, nil
 }
 
 // firstAnswers is how long the start of a config waits for discovery, so that

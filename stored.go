@@ -1,10 +1,6 @@
 package loadbalance
 
 import (
-	"fmt"
-
-	"go.uber.org/zap"
-
 	"github.com/caddy-loadbalance/caddy-loadbalance/config"
 	"github.com/caddy-loadbalance/caddy-loadbalance/persist"
 	"github.com/caddy-loadbalance/caddy-loadbalance/pool"
@@ -36,28 +32,17 @@ func (a *App) preload(p *pool.Pool, def *pool.Definition) {
 
 // loadStored has the pools begin with what is stored of them, and has what
 // others store put in force from now on.
-func (a *App) loadStored() error {
-	var pools []*pool.Pool
+func (a *App) loadStored(pools map[string]*pool.Pool) {
+	var stored []*pool.Pool
 	for name, d := range a.defined {
-		if d.def.Store == nil {
-			continue
+		if d.def.Store != nil {
+			stored = append(stored, pools[name])
 		}
-		p, err := registry.Acquire(name)
-		if err != nil {
-			return fmt.Errorf("pool %q: %w", name, err)
-		}
-		a.stop = append(a.stop, func() {
-			if err := registry.Release(name); err != nil {
-				a.logger.Error("releasing pool", zap.String("pool", name), zap.Error(err))
-			}
-		})
-		pools = append(pools, p)
 	}
-	if len(pools) == 0 {
-		return nil
+	if len(stored) == 0 {
+		return
 	}
-	a.store.Start(pools)
+	a.store.Start(stored)
 	a.store.Run()
 	a.stop = append(a.stop, a.store.Stop)
-	return nil
 }
