@@ -60,7 +60,7 @@ func (s *Store) setAside(d *document, data []byte, why error) error {
 		zap.String("pool", d.pool), zap.String("key", d.key), zap.String("set_aside_as", to), zap.Error(why))
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.seen, d.bad, d.reads.err = fingerprint{}, false, nil
+	d.seen, d.bad, d.missing, d.reads.err = fingerprint{}, false, true, nil
 	return nil
 }
 

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/caddy-loadbalance/caddy-loadbalance/pool"
 )
 
 // document is what is stored of one pool, and what is known of that here.
@@ -27,6 +29,7 @@ type document struct {
 	reading *hungError  // what the storage has not answered
 	seen    fingerprint // of what was read or written last
 	bad     bool        // what is stored cannot be used, and was not set aside yet
+	missing bool        // there was none
 	late    bool        // it was not read when it was to be
 }
 
@@ -140,9 +143,10 @@ func (d *document) beginRead() bool {
 
 // endRead takes note of how reading it went, and reports whether that was
 // expected earlier.
-func (d *document) endRead(err error) (late bool) {
+func (d *document) endRead(data []byte, err error) (late bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.missing = err == nil && data == nil
 	d.reading = hung(err)
 	d.reads.note(err)
 	if d.bad = unreadable(err); d.bad {
@@ -172,6 +176,15 @@ func (d *document) isBad() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.bad
+}
+
+// isMissing reports whether there are changes in force that no document has: it
+// was lost, or nothing was stored when they were made.
+func (d *document) isMissing(p *pool.Pool) bool {
+	d.mu.Lock()
+	missing := d.missing
+	d.mu.Unlock()
+	return p.Unsaved() || missing && p.Stored() > 0
 }
 
 // differs reports whether data is something else than what is known here.

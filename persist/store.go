@@ -15,9 +15,9 @@ import (
 	"github.com/caddy-loadbalance/caddy-loadbalance/pool"
 )
 
-// maxDocument bounds the size of documents. Ten thousand backends that were
-// added at runtime need a few MiB.
-const maxDocument = 16 << 20
+// maxDocument bounds the size of documents, and is what pools allow as well.
+// Ten thousand backends that were added at runtime need a few MiB.
+const maxDocument = 32 << 20
 
 // Options of a Store.
 type Options struct {

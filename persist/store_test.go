@@ -158,7 +158,7 @@ func TestUpdateTooLarge(t *testing.T) {
 	s, _ := newTestStore(t, storage)
 	must(t, write(s, "web", "one"))
 	err := write(s, "web", strings.Repeat("x", maxDocument+1))
-	if err == nil || !strings.Contains(err.Error(), "16777217 bytes") {
+	if err == nil || !strings.Contains(err.Error(), "33554433 bytes") {
 		t.Errorf("the error is %v", err)
 	}
 	if got := storage.get("load_balance/web.json"); got != "one" {

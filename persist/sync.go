@@ -101,12 +101,26 @@ func (s *Store) round(ctx context.Context) {
 	s.mu.Unlock()
 	s.refreshAll(ctx, pools)
 	for _, p := range pools {
-		if d := s.document(p.Name()); d.isBad() {
-			s.clear(d, p)
-		}
+		s.mend(s.document(p.Name()), p)
 	}
 	s.peers.round(ctx, pools)
 	s.tell(pools)
+}
+
+// mend sets aside a document that cannot be used, and stores what is in force
+// if no document has it.
+func (s *Store) mend(d *document, p *pool.Pool) {
+	if d.isBad() {
+		s.clear(d, p)
+	}
+	if !d.isMissing(p) || d.failure() != nil {
+		return
+	}
+	if err := p.Save("storage"); err != nil {
+		s.Logger.Error("storing runtime changes that are not stored", zap.String("pool", p.Name()), zap.Error(err))
+		return
+	}
+	s.Logger.Info("stored runtime changes that were not stored", zap.String("pool", p.Name()))
 }
 
 // refreshAll looks at the documents of the pools.
@@ -139,7 +153,7 @@ func (s *Store) refresh(p *pool.Pool) {
 			d.saw(data)
 		}
 	}
-	if d.endRead(err) {
+	if d.endRead(data, err) {
 		s.Logger.Info("what was changed at runtime is in force now", zap.String("pool", p.Name()))
 	}
 }
