@@ -10,8 +10,9 @@ type Store interface {
 	//
 	// If change returns a [DocumentError], the stored document is of no use: it
 	// is set aside, and change is called again with nil. It may be called more
-	// than once for other reasons, too; what counts is the last call. Update
-	// may take its time: no request waits for it. It must not change the data.
+	// than once for other reasons, too, but not at the same time, and not once
+	// Update has returned; what counts is the last call. Update may take its
+	// time: no request waits for it. The data must not be changed.
 	Update(pool string, change func(stored []byte) (data []byte, err error)) error
 }
 
@@ -27,9 +28,7 @@ func (e *DocumentError) Error() string { return "stored runtime changes: " + e.R
 // nothing new. The error is a [DocumentError]; nothing has changed then.
 //
 // Adopt may be called at any time, also while Update is under way.
-func (p *Pool) Adopt(stored []byte) error {
-	return nil
-}
+func (p *Pool) Adopt(stored []byte) error { return p.catchUp(stored) }
 
 // Stored returns the number of the document that is in force here, 0 if there
 // is none. It grows with each change that is stored, by whichever instance.
@@ -37,4 +36,20 @@ func (p *Pool) Stored() uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.document.number
+}
+
+// Unsaved reports whether runtime changes are in force here that ought to be
+// stored and are not, as they were made when nothing was, or as the document
+// that they were in was lost. They are stored with the next change.
+func (p *Pool) Unsaved() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.def.Store != nil && p.document.base != nil
+}
+
+// Save stores the runtime changes that are in force here, unless that is what
+// is stored.
+func (p *Pool) Save(by string) error {
+	_, err := p.Mutate(Options{By: by}, func(*Mutation) error { return nil })
+	return err
 }
