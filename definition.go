@@ -18,7 +18,7 @@ import (
 // definition makes of the handler's configuration what the pool is to be, and
 // returns the source of discovered backends, or nil.
 func (h *Handler) definition(ctx caddy.Context, app *App) (*pool.Definition, discovery.Source, error) {
-	def := &pool.Definition{Sink: app.sink}
+	def := &pool.Definition{Sink: app.sink, Store: app.storeOf(&h.Handler)}
 	var err error
 	if def.Allow, err = config.ParsePrefixes(h.AllowBackends); err != nil {
 		return nil, nil, fmt.Errorf("allow_backends: %w", err)
@@ -140,13 +140,6 @@ func (h *Handler) source(ctx caddy.Context) (discovery.Source, string, error) {
 func definitionJSON(h *config.Handler) ([]byte, error) {
 	part := *h
 	part.Pool, part.Backends, part.Forwarding = "", nil, config.Forwarding{}
-	if h.LoadBalancing != nil {
-		lb := *h.LoadBalancing
-		lb.Retry = config.Retry{}
-		part.LoadBalancing = nil
-		if lb.PolicyRaw != nil || lb.AllDown != "" || lb.BoundedLoad != nil || lb.Queue != nil || lb.RetryBudget != nil || lb.SlowStart != 0 || lb.Sticky != nil {
-			part.LoadBalancing = &lb
-		}
-	}
+	part.LoadBalancing = h.LoadBalancing.OfPool()
 	return json.Marshal(part)
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/caddy-loadbalance/caddy-loadbalance/metrics"
 	"github.com/caddy-loadbalance/caddy-loadbalance/pool"
 )
 
@@ -30,7 +31,7 @@ func UseRegistry(r *pool.Registry) { inUse = r }
 // `GET status` | Shows all pools with their backends
 // `GET events` | Streams all changes as server-sent events
 // `GET pools` | Shows all pools
-// `GET pools/{pool}` | Shows a pool with its backends
+// `GET pools/{pool}` | Shows a pool with its backends, and with `?wait=5s` waits for other instances
 // `GET pools/{pool}/backends` | Shows the backends of a pool
 // `POST pools/{pool}/backends` | Adds a backend
 // `PUT pools/{pool}/backends` | Replaces all backends at once
@@ -38,6 +39,8 @@ func UseRegistry(r *pool.Registry) { inUse = r }
 // `PATCH pools/{pool}/backends/{id}` | Changes a backend
 // `DELETE pools/{pool}/backends/{id}` | Removes a backend
 // `GET`, `POST`, `DELETE backends` | The same for the only pool, while there is one
+//
+// With `?dry_run=true` a change is checked and reported, and not made.
 type API struct {
 	registry *pool.Registry
 	logger   *zap.Logger
@@ -52,10 +55,12 @@ func (API) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision gets logger and lifetime of the config that the endpoint belongs to.
+// Provision gets logger and lifetime of the config that the endpoint belongs to,
+// and has its `/metrics` show pools. The load_balance app does so as well, but
+// may not be reached by a config that fails, whose endpoint serves on.
 func (a *API) Provision(ctx caddy.Context) error {
 	a.logger, a.done = ctx.Logger(a), ctx.Done()
-	return nil
+	return metrics.Register(ctx.GetMetricsRegistry(), a.registry)
 }
 
 // Routes returns the routes. There is one handler for all paths, so that no

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"reflect"
 	"regexp"
 	"strings"
 )
@@ -44,10 +45,22 @@ func (h *Handler) Validate() error {
 // RefersOnly reports whether the handler uses a pool that another one defines:
 // it sets nothing that defines a pool. Retry settings belong to the handler.
 func (h *Handler) RefersOnly() bool {
-	lb := h.LoadBalancing
 	return len(h.Backends) == 0 && h.DynamicRaw == nil && h.HealthChecks == nil &&
-		h.Transport == nil && h.AllowBackends == nil &&
-		(lb == nil || (lb.PolicyRaw == nil && lb.AllDown == "" && lb.BoundedLoad == nil && lb.Queue == nil && lb.RetryBudget == nil && lb.SlowStart == 0 && lb.Sticky == nil))
+		h.Transport == nil && h.AllowBackends == nil && h.Persist == nil && h.LoadBalancing.OfPool() == nil
+}
+
+// OfPool returns the settings that define the pool, and not how one handler
+// retries; nil if there are none.
+func (lb *LoadBalancing) OfPool() *LoadBalancing {
+	if lb == nil {
+		return nil
+	}
+	part := *lb
+	part.Retry = Retry{}
+	if reflect.ValueOf(part).IsZero() {
+		return nil
+	}
+	return &part
 }
 
 // validateBackend checks one backend; seen maps addresses and ids of those

@@ -19,6 +19,8 @@ func (p *Pool) announce(turned []*Backend, now time.Time) {
 		}
 		if was == "" {
 			lasted = 0
+		} else {
+			b.tally.changes.Add(1)
 		}
 		p.emit(Event{
 			Name: eventOf(was, is), Backend: b.id, Address: b.text, Reason: b.cond.reason(is), Lasted: lasted,
@@ -58,6 +60,8 @@ func (p *Pool) announceChange(was, is *Spec, by string) {
 	compare(&c, "priority", was.Priority, is.Priority)
 	compare(&c, "max_requests", was.MaxRequests, is.MaxRequests)
 	compare(&c, "admin_state", was.AdminState, is.AdminState)
+	compare(&c, "drain_deadline", was.Drain.deadlineText(), is.Drain.deadlineText())
+	compare(&c, "drain_then", was.Drain.Then, is.Drain.Then)
 	if !maps.Equal(was.Labels, is.Labels) {
 		c.add("labels", was.Labels, is.Labels)
 	}

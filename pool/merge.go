@@ -184,13 +184,14 @@ func (p Patch) against(base, def *Spec) (rest Patch, lost bool) {
 	lost = yieldField(&rest.Priority, changed.Priority) || lost
 	lost = yieldField(&rest.MaxRequests, changed.MaxRequests) || lost
 	lost = yieldField(&rest.AdminState, changed.AdminState) || lost
+	lost = yieldField(&rest.Drain, changed.AdminState) || lost // a part of it
 	if rest.Labels != nil && changed.Labels != nil {
 		rest.Labels, lost = nil, true
 	}
 	return rest, lost
 }
 
-func yieldField[T any](field **T, changed *T) bool {
+func yieldField[T, C any](field **T, changed *C) bool {
 	if *field == nil || changed == nil {
 		return false
 	}

@@ -1,8 +1,11 @@
 package pool
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
 	"maps"
-	"reflect"
 
 	"github.com/caddy-loadbalance/caddy-loadbalance/config"
 )
@@ -17,9 +20,14 @@ type Spec struct {
 	Priority    int
 	MaxRequests int // 0: no limit
 	AdminState  AdminState
+	Drain       DrainPlan // while AdminState is Drain
 	Labels      map[string]string
 	Health      *config.ActiveHealth // the backend's own settings; nil: none
 	Source      Source
+
+	// healthDigest stands for Health, which it is compared by: definitions that
+	// were stored have no more of it.
+	healthDigest string
 
 	// restricted says that the address came in at runtime: it may lead only
 	// where [config.Unlisted] allows.
@@ -37,6 +45,9 @@ func NewSpec(b config.Backend, source Source) (Spec, error) {
 		ID: b.ID, Address: addr, Weight: b.Weight, Priority: b.Priority, MaxRequests: b.MaxRequests,
 		AdminState: Ready, Labels: maps.Clone(b.Labels), Health: b.Health, Source: source,
 	}
+	if spec.healthDigest, err = digest(b.Health); err != nil {
+		return Spec{}, fmt.Errorf("backend %q: %w", b.Address, err)
+	}
 	if spec.ID == "" {
 		spec.ID = addr.DefaultID()
 	}
@@ -53,6 +64,7 @@ type Patch struct {
 	Priority    *int
 	MaxRequests *int
 	AdminState  *AdminState
+	Drain       *DrainPlan
 	Labels      map[string]string // replaces all labels when not nil
 }
 
@@ -63,6 +75,10 @@ func (p Patch) Apply(s Spec) Spec {
 	set(&s.Priority, p.Priority)
 	set(&s.MaxRequests, p.MaxRequests)
 	set(&s.AdminState, p.AdminState)
+	set(&s.Drain, p.Drain)
+	if s.AdminState != Drain {
+		s.Drain = DrainPlan{}
+	}
 	if p.Labels != nil {
 		s.Labels = p.Labels
 	}
@@ -71,7 +87,7 @@ func (p Patch) Apply(s Spec) Spec {
 
 func (p Patch) empty() bool {
 	return p.Address == nil && p.Weight == nil && p.Priority == nil && p.MaxRequests == nil &&
-		p.AdminState == nil && p.Labels == nil
+		p.AdminState == nil && p.Drain == nil && p.Labels == nil
 }
 
 // diff returns the patch that turns from into to.
@@ -82,6 +98,7 @@ func diff(from, to *Spec) Patch {
 	differ(&p.Priority, from.Priority, to.Priority)
 	differ(&p.MaxRequests, from.MaxRequests, to.MaxRequests)
 	differ(&p.AdminState, from.AdminState, to.AdminState)
+	differ(&p.Drain, from.Drain, to.Drain)
 	if !maps.Equal(from.Labels, to.Labels) {
 		p.Labels = to.Labels
 		if p.Labels == nil {
@@ -95,11 +112,21 @@ func diff(from, to *Spec) Patch {
 func (s *Spec) equal(o *Spec) bool {
 	return s.ID == o.ID && s.Source == o.Source && s.Address == o.Address && s.Weight == o.Weight &&
 		s.Priority == o.Priority && s.MaxRequests == o.MaxRequests && s.AdminState == o.AdminState &&
-		maps.Equal(s.Labels, o.Labels) && equalHealth(s.Health, o.Health)
+		s.Drain == o.Drain && maps.Equal(s.Labels, o.Labels) && s.healthDigest == o.healthDigest
 }
 
-func equalHealth(a, b *config.ActiveHealth) bool {
-	return a == b || (a != nil && b != nil && reflect.DeepEqual(*a, *b))
+// digest returns what the settings of health checks are compared by, without
+// showing the secrets that may be in them: "" for none.
+func digest(h *config.ActiveHealth) (string, error) {
+	if h == nil {
+		return "", nil
+	}
+	text, err := json.Marshal(h)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:16]), nil
 }
 
 func set[T any](field, value *T) {
