@@ -21,6 +21,7 @@ type runOptions struct {
 	headerUp, headerDown                 []string
 	insecure, internalCerts, noRedirects bool
 	accessLog, verbose, printConfig      bool
+	pingback                             string
 }
 
 func runCommand() *cobra.Command {
@@ -81,6 +82,9 @@ func (o *runOptions) bind(cmd *cobra.Command) {
 	f.BoolVar(&o.accessLog, "access-log", false, "Log requests")
 	f.BoolVar(&o.verbose, "debug", false, "Log in detail")
 	f.BoolVar(&o.printConfig, "print-config", false, "Print the config as JSON, and do not start")
+	// as that of `caddy run`, for whoever starts it and waits until it serves
+	f.StringVar(&o.pingback, "pingback", "", "Echo what is on standard input to this address once it serves")
+	_ = f.MarkHidden("pingback") // there is such a flag
 	complete(cmd, "policy", completePolicies)
 	complete(cmd, "sticky", choices(config.StickyCookie, config.StickyClientIP))
 }
@@ -108,7 +112,12 @@ func (o *runOptions) run(cmd *cobra.Command) error {
 	if err := caddy.Run(cfg); err != nil {
 		return err
 	}
-	o.tell(cmd.ErrOrStderr(), site, handler)
+	o.tell(newScreen(cmd.ErrOrStderr()), site, handler)
+	if o.pingback != "" {
+		if err := pingBack(cmd.Context(), cmd.InOrStdin(), o.pingback); err != nil {
+			return err
+		}
+	}
 	select {} // Caddy ends the process
 }
 
