@@ -12,16 +12,16 @@ import (
 
 // runOptions are the flags of `run`.
 type runOptions struct {
-	listen, admin, pool                  string
-	backends                             []string
-	policy, sticky                       string
-	healthURI                            string
-	healthInterval, slowStart, queueFor  time.Duration
-	maxRequests, queue, retries          int
-	headerUp, headerDown                 []string
-	insecure, internalCerts, noRedirects bool
-	accessLog, verbose, printConfig      bool
-	pingback                             string
+	listen, admin, pool                        string
+	backends                                   []string
+	policy, sticky                             string
+	healthURI                                  string
+	healthInterval, slowStart, queueFor        time.Duration
+	maxRequests, queue, retries                int
+	headerUp, headerDown                       []string
+	insecure, internalCerts, noRedirects       bool
+	noPersist, accessLog, verbose, printConfig bool
+	pingback                                   string
 }
 
 func runCommand() *cobra.Command {
@@ -79,6 +79,7 @@ func (o *runOptions) bind(cmd *cobra.Command) {
 	f.BoolVar(&o.noRedirects, "disable-redirects", false, "Do not redirect HTTP to HTTPS")
 	f.StringVar(&o.pool, "pool", "", "Name of the pool (default: what --listen says)")
 	f.StringVar(&o.admin, "admin", "", "Address of the admin endpoint (default: where the other commands look for it)")
+	f.BoolVar(&o.noPersist, "no-persist", false, "Forget what was changed when it ends")
 	f.BoolVar(&o.accessLog, "access-log", false, "Log requests")
 	f.BoolVar(&o.verbose, "debug", false, "Log in detail")
 	f.BoolVar(&o.printConfig, "print-config", false, "Print the config as JSON, and do not start")

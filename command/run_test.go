@@ -76,7 +76,7 @@ func TestRunConfig(t *testing.T) {
 		"run_full.json": "run --listen https://example.com:8443 --backend https://10.0.0.1:8000-8001 --backend unix//run/a.sock " +
 			"--sticky cookie --health-uri /healthz --health-interval 2s --slow-start 30s --max-requests 100 --queue 50 --queue-timeout 5s " +
 			"--retries 2 --header-up X-A:1 --header-down X-Backend:{http.load_balance.backend.id} --insecure --internal-certs " +
-			"--disable-redirects --pool web --admin unix//run/caddy.sock --access-log --debug",
+			"--disable-redirects --pool web --admin unix//run/caddy.sock --access-log --debug --no-persist",
 		"run_empty.json": "run --admin off",
 	} {
 		got := run(t, append(strings.Fields(args), "--print-config", "--policy", "test_header X-User")...)

