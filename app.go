@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-loadbalance/caddy-loadbalance/discovery"
+	"github.com/caddy-loadbalance/caddy-loadbalance/metrics"
 	"github.com/caddy-loadbalance/caddy-loadbalance/pool"
 )
 
@@ -53,6 +54,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.ctx, a.logger = ctx, ctx.Logger()
 	a.defined = make(map[string]*definition)
 	a.referred = make(map[string]bool)
+	if err := metrics.Register(ctx.GetMetricsRegistry(), registry); err != nil {
+		return fmt.Errorf("registering metrics: %w", err)
+	}
 	events, err := ctx.App("events")
 	if err != nil {
 		return fmt.Errorf("getting events app: %w", err)

@@ -83,7 +83,7 @@ var layers = map[string]struct {
 		"what this machine lacks has nothing to do with what it was wanted for",
 	},
 	"integration": {
-		"",
+		"integration/process",
 		"the real binary is tested from the outside, as its users see it",
 	},
 	"integration/compare": {
@@ -99,7 +99,7 @@ var layers = map[string]struct {
 		"it builds and runs Caddy for tests, and is imported by tests alone",
 	},
 	"integration/wire": {
-		"",
+		"integration/process",
 		"what goes over the wire is tested from the outside too",
 	},
 }

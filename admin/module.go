@@ -6,6 +6,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/caddy-loadbalance/caddy-loadbalance/metrics"
 	"github.com/caddy-loadbalance/caddy-loadbalance/pool"
 )
 
@@ -52,10 +53,12 @@ func (API) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision gets logger and lifetime of the config that the endpoint belongs to.
+// Provision gets logger and lifetime of the config that the endpoint belongs to,
+// and has its `/metrics` show pools. The load_balance app does so as well, but
+// may not be reached by a config that fails, whose endpoint serves on.
 func (a *API) Provision(ctx caddy.Context) error {
 	a.logger, a.done = ctx.Logger(a), ctx.Done()
-	return nil
+	return metrics.Register(ctx.GetMetricsRegistry(), a.registry)
 }
 
 // Routes returns the routes. There is one handler for all paths, so that no

@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddy-loadbalance/caddy-loadbalance/metrics"
 	"github.com/caddy-loadbalance/caddy-loadbalance/pool"
 	"github.com/caddy-loadbalance/caddy-loadbalance/shortage"
 )
@@ -16,6 +17,17 @@ type result struct {
 	check pool.Check
 	err   error // why it failed; for the log only
 	void  bool  // says nothing about the backend
+}
+
+// counted returns the result as metrics have it.
+func (r *result) counted() metrics.Probe {
+	switch {
+	case r.void:
+		return metrics.Void
+	case r.check.OK:
+		return metrics.Passed
+	}
+	return metrics.NotPassed
 }
 
 // errPanicked is the error of a probe that panicked.
@@ -73,6 +85,7 @@ func (c *Checker) report(j *job, r result) {
 	c.mu.Unlock()
 
 	t.backend.RecordCheck(r.check)
+	t.backend.CountProbe(r.counted())
 	if tell {
 		t.pool.SetHealth(t.backend, health, reason)
 	}

@@ -11,10 +11,11 @@ import (
 	"flag"
 	"math/big"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/caddy-loadbalance/caddy-loadbalance/integration/process"
 )
 
 var update = flag.Bool("update", false, "write what the adaptation cases yield into their files")
@@ -91,8 +92,7 @@ func adapt(t *testing.T, caddyfile string) (output string, failed bool) {
 func caddyIn(t *testing.T, dir string, args ...string) (stdout, log string, err error) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), caddyBinary(t), args...)
-	cmd.Dir, cmd.Env = dir, caddyEnv(dir)
+	cmd := process.Command(t.Context(), dir, append([]string{caddyBinary(t)}, args...)...)
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err = cmd.Run()
 	return out.String(), errs.String(), err

@@ -19,7 +19,7 @@ func adminConfig(front, options string, backends ...string) string {
 // unix socket.
 func TestAdminOverUnixSocket(t *testing.T) {
 	front, first, second := freeAddr(t), freeAddr(t), freeAddr(t)
-	socket := filepath.Join(workDir, "admin.sock") // the path must be short
+	socket := filepath.Join(suite.Dir, "admin.sock") // the path must be short
 	p := startCaddy(t, adminConfig(front, "\tadmin unix/"+socket, first, second), "caddyfile")
 	client := newClient(t, &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", socket)

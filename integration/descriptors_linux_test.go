@@ -77,7 +77,7 @@ http://%s {
 	})
 
 	began := time.Now()
-	restore := limitDescriptors(t, p.cmd.Process.Pid)
+	restore := limitDescriptors(t, p.Pid())
 	for range 100 {
 		if code := ask(); code != http.StatusServiceUnavailable {
 			t.Fatalf("status %d, want 503", code)

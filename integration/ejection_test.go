@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -59,45 +58,20 @@ func (p *proc) waitWayBack(t *testing.T, id, state string) (w wayBack) {
 // at last: what the admin API and the log say of it, and what clients see.
 func TestEjectionAndReturn(t *testing.T) {
 	t.Parallel()
-	front, bad, good := freeAddr(t), freePort(t), freePort(t)
-	var failing atomic.Bool
-	failing.Store(true)
-	startBackend(t, bad, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Backend", "bad")
-		if failing.Load() {
-			w.WriteHeader(http.StatusInternalServerError)
-		}
-	}))
-	startBackend(t, good, named("good"))
-	p := startCaddy(t, fmt.Sprintf(`
-http://%s {
-	load_balance {
-		pool web
-		backend 127.0.0.1:%d {
-			id bad
-			weight 10
-		}
-		backend 127.0.0.1:%d {
-			id good
-			weight 10
-		}
+	p := startPair(t, http.StatusInternalServerError, "weight 10", "", `
 		max_fails 3
 		eject_time 1s 30s
 		unhealthy_status 5xx
-		slow_start 1h
-	}
-}
-`, front, bad, good), "caddyfile")
-	client := newClient(t, nil)
+		slow_start 1h`)
 	for range 6 {
-		get(t, client, "http://"+front)
+		p.ask(t)
 	}
 	w := p.waitWayBack(t, "bad", "ejected")
 	if w.Accepting || w.Ejections != 1 || w.EjectedUntil == nil || w.Reason != "ejected: 3 failures in a row, the last: HTTP 500" {
 		t.Errorf("%+v", w)
 	}
 	p.waitLog(t, `"msg":"backend ejected"`, `"backend":"bad"`, `3 failures in a row, the last: HTTP 500`)
-	if got := counts(t, client, 4, "http://"+front, "Backend"); got["good"] != 4 {
+	if got := counts(t, p.client, 4, p.url, "Backend"); got["good"] != 4 {
 		t.Errorf("while one is ejected: %v", got)
 	}
 
@@ -107,7 +81,7 @@ http://%s {
 	}
 	tried := 0
 	for range 4 {
-		if get(t, client, "http://"+front).Header.Get("Backend") == "bad" {
+		if p.ask(t) == "bad" {
 			tried++
 		}
 	}
@@ -119,17 +93,17 @@ http://%s {
 		t.Errorf("%+v", w)
 	}
 
-	failing.Store(false)
+	p.failing.Store(false)
 	p.waitProbing(t, "bad", 2)
 	for range 2 {
-		get(t, client, "http://"+front)
+		p.ask(t)
 	}
 	p.waitLog(t, `"msg":"backend returned"`, `"backend":"bad"`)
 	w = p.waitWayBack(t, "bad", "up")
 	if !w.Accepting || w.Reason != "" || w.Ejections != 2 || w.Weight != 10 || w.EffectiveWeight != 1 || w.SlowStartUntil == nil {
 		t.Errorf("%+v", w)
 	}
-	if got := counts(t, client, 110, "http://"+front, "Backend"); got["bad"] != 10 {
+	if got := counts(t, p.client, 110, p.url, "Backend"); got["bad"] != 10 {
 		t.Errorf("at the beginning of a slow start: %v", got)
 	}
 	if p.wayBack(t, "good").SlowStartUntil != nil {
@@ -142,13 +116,7 @@ http://%s {
 func TestLastBackendIsKept(t *testing.T) {
 	t.Parallel()
 	front, only := freeAddr(t), freePort(t)
-	var failing atomic.Bool
-	failing.Store(true)
-	startBackend(t, only, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		if failing.Load() {
-			w.WriteHeader(http.StatusBadGateway)
-		}
-	}))
+	failing := startFailing(t, only, "only", http.StatusBadGateway)
 	p := startCaddy(t, fmt.Sprintf(`
 http://%s {
 	load_balance 127.0.0.1:%d {
@@ -179,44 +147,21 @@ http://%s {
 // as soon as its health check passes.
 func TestActiveCheckEndsEjection(t *testing.T) {
 	t.Parallel()
-	front, first, second := freeAddr(t), freePort(t), freePort(t)
-	var failing atomic.Bool
-	failing.Store(true)
-	startBackend(t, first, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Backend", "first")
-		if failing.Load() && r.URL.Path != "/health" {
-			w.WriteHeader(http.StatusBadGateway)
-		}
-	}))
-	startBackend(t, second, named("second"))
-	p := startCaddy(t, fmt.Sprintf(`
-http://%s {
-	load_balance {
-		pool web
-		backend 127.0.0.1:%d {
-			id first
-		}
-		backend 127.0.0.1:%d {
-			id second
-		}
+	p := startPair(t, http.StatusBadGateway, "", "", `
 		health_uri /health
 		health_interval 200ms
 		max_fails 1
 		eject_time 1h
-		unhealthy_status 5xx
-	}
-}
-`, front, first, second), "caddyfile")
-	client := newClient(t, nil)
+		unhealthy_status 5xx`)
 	for range 2 {
-		get(t, client, "http://"+front)
+		p.ask(t)
 	}
-	p.waitProbing(t, "first", 1)
+	p.waitProbing(t, "bad", 1)
 	for range 2 {
-		get(t, client, "http://"+front)
+		p.ask(t)
 	}
 	// the check has passed, and the request has failed: it is not believed again
-	w := p.waitWayBack(t, "first", "ejected")
+	w := p.waitWayBack(t, "bad", "ejected")
 	if w.Ejections != 2 || time.Until(*w.EjectedUntil) < time.Hour {
 		t.Errorf("%+v", w)
 	}

@@ -145,6 +145,7 @@ func TestHealthChecks(t *testing.T) {
 	ill.sick.Store(true)
 	down := backendState{Health: "down", Reason: "down: HTTP 500, expected 203 or 4xx"}
 	p.waitState(t, ill.name, down)
+	p.waitLog(t, `"msg":"backend down"`) // requests see it now
 	served := ill.served.Load()
 	counts(t, client, 4, "http://"+front, "Backend")
 	if status, body := p.load(t, strings.Replace(config, "pool web", "pool web\n\t\tlb_policy random", 1)); status != http.StatusOK {
@@ -234,43 +235,19 @@ http://%s {
 // takes it back.
 func TestPassiveHealthChecks(t *testing.T) {
 	t.Parallel()
-	front, bad, good := freeAddr(t), freePort(t), freePort(t)
-	var failing atomic.Bool
-	failing.Store(true)
-	startBackend(t, bad, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Backend", "bad")
-		if failing.Load() {
-			w.WriteHeader(http.StatusBadGateway)
-		}
-	}))
-	startBackend(t, good, named("good"))
-	p := startCaddy(t, fmt.Sprintf(`
-http://%s {
-	load_balance {
-		pool web
-		backend 127.0.0.1:%d {
-			id bad
-		}
-		backend 127.0.0.1:%d {
-			id good
-			priority 1
-		}
+	p := startPair(t, http.StatusBadGateway, "", "priority 1", `
 		fail_duration 4s
 		max_fails 3
-		unhealthy_status 5xx
-	}
-}
-`, front, bad, good), "caddyfile")
-	client := newClient(t, nil)
+		unhealthy_status 5xx`)
 	for range 3 {
-		if a := get(t, client, "http://"+front); a.Header.Get("Backend") != "bad" {
-			t.Fatalf("a request went to %q before the failures were enough", a.Header.Get("Backend"))
+		if backend := p.ask(t); backend != "bad" {
+			t.Fatalf("a request went to %q before the failures were enough", backend)
 		}
 	}
 	p.waitLog(t, `"msg":"backend ejected"`, `3 failures within 4s, the last: HTTP 502`)
-	failing.Store(false)
+	p.failing.Store(false)
 	eventually(t, func() error {
-		if a := get(t, client, "http://"+front); a.Header.Get("Backend") != "bad" {
+		if p.ask(t) != "bad" {
 			return errors.New("the backend has not come back")
 		}
 		return nil

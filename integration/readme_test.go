@@ -5,11 +5,12 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-loadbalance/caddy-loadbalance/integration/process"
 )
 
 // demoPorts are those that the demo's Caddyfile listens on; README's first
@@ -159,9 +160,8 @@ func (s *section) shell(t *testing.T, curlDir, commands string) (stdout string, 
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "sh", "-ec", s.ports.text(t, commands))
-	cmd.Dir = s.proc.Home
-	cmd.Env = append(caddyEnv(s.proc.Home), "PATH="+curlDir+":"+os.Getenv("PATH"))
+	cmd := process.Command(ctx, s.proc.Home, "sh", "-ec", s.ports.text(t, commands))
+	cmd.Env = append(cmd.Env, "PATH="+curlDir+":"+os.Getenv("PATH"))
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {

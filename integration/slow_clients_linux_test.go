@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/caddy-loadbalance/caddy-loadbalance/integration/process"
 )
 
 const (
@@ -76,7 +78,7 @@ http://%s {
 	idle, memory := p.goroutines(t, client), p.peakMemory(t)
 
 	slow, n := &slowOnes{front: front, until: make(chan struct{})}, slowOfEach
-	if raceEnabled {
+	if process.Race {
 		n = slowOfEachRace
 	}
 	for range n {
@@ -96,7 +98,7 @@ http://%s {
 		t.Errorf("%d of %d ordinary requests have succeeded", good, good+bad)
 	}
 	limit := slowBuffers + int64(2*n)*slowMemory
-	if raceEnabled {
+	if process.Race {
 		limit *= raceMemory
 	}
 	used := p.peakMemory(t) - memory
@@ -247,7 +249,7 @@ func (p *proc) goroutines(t *testing.T, client *http.Client) (n int) {
 // peakMemory returns how much memory Caddy has had at the most.
 func (p *proc) peakMemory(t *testing.T) int64 {
 	t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.Pid()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -184,6 +184,15 @@ http://%s {
 	stay("after one has gone")
 }
 
+// startSticky starts a Caddy that gives its visitors cookies. All that have the
+// same home have the same storage, and need names of their own.
+func startSticky(t *testing.T, home, name string, backends ...string) (p *proc, url string) {
+	t.Helper()
+	front := freeAddr(t)
+	return startCaddyfile(t, home, name, fmt.Sprintf("http://%s {\n\tload_balance %s {\n\t\tsticky cookie\n\t}\n}\n",
+		front, strings.Join(backends, " "))), "http://" + front
+}
+
 // A cookie counts at all instances that share a storage, and after a restart;
 // nothing tells of the secret but the storage.
 func TestStickySecretInStorage(t *testing.T) {
@@ -195,13 +204,7 @@ func TestStickySecretInStorage(t *testing.T) {
 	}
 	home := t.TempDir()
 	run := func(name string) (p *proc, url string) {
-		front := freeAddr(t)
-		file := filepath.Join(home, name)
-		text := fmt.Sprintf("http://%s {\n\tload_balance %s {\n\t\tsticky cookie\n\t}\n}\n", front, strings.Join(backends, " "))
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return startCaddyIn(t, home, freeAddr(t), "run", "--adapter", "caddyfile", "--config", file), "http://" + front
+		return startSticky(t, home, name, backends...)
 	}
 	one, urlOne := run("one")
 	_, urlTwo := run("two")
@@ -284,7 +287,7 @@ func TestStickyBackendDies(t *testing.T) {
 
 // A start does not wait for a lock that a crash has left behind.
 func TestStickyWithOrphanedLock(t *testing.T) {
-	port, front, home := freePort(t), freeAddr(t), t.TempDir()
+	port, home := freePort(t), t.TempDir()
 	startBackend(t, port, named("b"))
 	locks := filepath.Join(home, "data", "caddy", "locks")
 	if err := os.MkdirAll(locks, 0o700); err != nil {
@@ -295,14 +298,9 @@ func TestStickyWithOrphanedLock(t *testing.T) {
 	if err := os.WriteFile(lock, []byte(fresh), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(home, "Caddyfile")
-	text := fmt.Sprintf("http://%s {\n\tload_balance 127.0.0.1:%d {\n\t\tsticky cookie\n\t}\n}\n", front, port)
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	p := startCaddyIn(t, home, freeAddr(t), "run", "--adapter", "caddyfile", "--config", file)
+	p, url := startSticky(t, home, "Caddyfile", fmt.Sprintf("127.0.0.1:%d", port))
 	p.waitLog(t, "storage is slow to answer")
-	v, _ := newVisitor(t, "http://"+front)
+	v, _ := newVisitor(t, url)
 	if err := os.Remove(lock); err != nil {
 		t.Fatal(err)
 	}
@@ -315,7 +313,7 @@ func TestStickyWithOrphanedLock(t *testing.T) {
 
 // A damaged secret, and a storage that cannot be written to, stop nothing.
 func TestStickyWithFaultyStorage(t *testing.T) {
-	port, front, home := freePort(t), freeAddr(t), t.TempDir()
+	port, home := freePort(t), t.TempDir()
 	startBackend(t, port, named("b"))
 	dir := filepath.Join(home, "data", "caddy", "load_balance")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -330,14 +328,9 @@ func TestStickyWithFaultyStorage(t *testing.T) {
 	if err := os.Mkdir(aside, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(home, "Caddyfile")
-	text := fmt.Sprintf("http://%s {\n\tload_balance 127.0.0.1:%d {\n\t\tsticky cookie\n\t}\n}\n", front, port)
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	p := startCaddyIn(t, home, freeAddr(t), "run", "--adapter", "caddyfile", "--config", file)
+	p, url := startSticky(t, home, "Caddyfile", fmt.Sprintf("127.0.0.1:%d", port))
 	p.waitLog(t, "storing the secret of sticky sessions")
-	v, _ := newVisitor(t, "http://"+front)
+	v, _ := newVisitor(t, url)
 	v.stays(t, "b")
 	if err := os.Remove(aside); err != nil {
 		t.Fatal(err)

@@ -111,6 +111,7 @@ func (m *Member) Observe(o Outcome) {
 	case Answered:
 		m.observeLatency(o.Latency)
 	}
+	m.count(&o)
 	if m.decay > 0 {
 		m.observePeak(&o, time.Now())
 	}

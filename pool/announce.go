@@ -19,6 +19,8 @@ func (p *Pool) announce(turned []*Backend, now time.Time) {
 		}
 		if was == "" {
 			lasted = 0
+		} else {
+			b.tally.changes.Add(1)
 		}
 		p.emit(Event{
 			Name: eventOf(was, is), Backend: b.id, Address: b.text, Reason: b.cond.reason(is), Lasted: lasted,

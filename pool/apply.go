@@ -31,6 +31,7 @@ func (p *Pool) apply(next merged, late bool, by string) {
 	for i := range next.specs {
 		live[i].wish(&next.specs[i], p.def)
 	}
+	p.generation++
 	p.specs, p.index, p.byAddress, p.live = next.specs, next.index, next.byAddress, live
 	if changed {
 		p.revision++

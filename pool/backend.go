@@ -8,6 +8,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/caddy-loadbalance/caddy-loadbalance/config"
+	"github.com/caddy-loadbalance/caddy-loadbalance/metrics"
 )
 
 // cacheLine is the size that keeps counters of different backends apart; twice
@@ -32,6 +33,7 @@ type Backend struct {
 	latency  atomic.Int64 // ns, smoothed
 	waiting  atomic.Int64 // requests that it is up to the backend to answer
 	speed    speed
+	classes  metrics.Classes // of attempts that ended
 	// what every request reads: the ticket of the first one that waits for this
 	// backend alone; 0: none does
 	awaited  atomic.Uint64
@@ -40,6 +42,7 @@ type Backend struct {
 	// what few requests write
 	failures atomic.Uint64
 	tunnels  atomic.Int64
+	tally    tally
 	visited  atomic.Int64           // by a client that has a session: in seconds, 0 for never
 	member   atomic.Pointer[Member] // of the pool's current snapshot
 
@@ -57,7 +60,8 @@ type Backend struct {
 	announced state
 	cameIn    time.Time // when it began to take requests again; zero: always has
 	drain     drain
-	leaving   leaving // while it is parked
+	leaving   leaving        // while it is parked
+	times     *metrics.Times // nil: the pool was always too large for that
 }
 
 // identity is what makes a backend another one than the next.

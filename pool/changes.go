@@ -1,6 +1,11 @@
 package pool
 
-import "slices"
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"sync/atomic"
+)
 
 // changes are what the admin API has changed on a pool: an ordered set, at most
 // one change for an id. It is changed by edits only, as a whole.
@@ -17,6 +22,8 @@ type change struct {
 	removed bool
 	patch   Patch
 	base    *Spec // removed, patched: the definition that it was made against
+
+	text atomic.Pointer[[]byte] // as it is stored; nil: not yet known
 }
 
 // find returns the change of the id, or nil.
@@ -77,6 +84,35 @@ func (e *edit) put(ch *change) { e.steps = append(e.steps, step{ch.id, ch}) }
 
 func (e *edit) drop(id string) { e.steps = append(e.steps, step{id: id}) }
 
+// leaves returns how many changes there are after the edit of c, or more.
+func (e *edit) leaves(c *changes) int {
+	n := c.count()
+	for _, s := range e.steps {
+		if s.put != nil && c.find(s.id) == nil {
+			n++
+		}
+	}
+	return n
+}
+
+// checkReadable makes sure that what the edit puts can be read again once it is
+// stored.
+func (e *edit) checkReadable() error {
+	for _, s := range e.steps {
+		if s.put == nil {
+			continue
+		}
+		text, err := s.put.encoded()
+		if err == nil {
+			_, err = decodeChange(text)
+		}
+		if err != nil {
+			return fmt.Errorf("the change of backend %q cannot be stored: %w", s.id, err)
+		}
+	}
+	return nil
+}
+
 // apply carries out an edit.
 func (c *changes) apply(e *edit) {
 	for _, s := range e.steps {
@@ -98,10 +134,13 @@ func (c *changes) forget(list []yielded) {
 		case y.patch.empty():
 			c.drop(y.id)
 		default:
-			rest := *ch
-			rest.patch = y.patch
-			c.put(&rest)
+			c.put(&change{id: ch.id, patch: y.patch, base: ch.base})
 		}
 	}
 	c.compact()
+}
+
+// clone returns changes that can be changed independently.
+func (c *changes) clone() changes {
+	return changes{list: slices.Clone(c.list), index: maps.Clone(c.index)}
 }

@@ -12,7 +12,10 @@ import (
 // check refuses duplicates, addresses that are not allowed, and a change after
 // which no backend accepts though one does now. What the mutation does not touch
 // is not looked at, as far as that can be helped.
-func (m *mutation) check(force bool) error {
+func (m *Mutation) check(force bool) error {
+	if m.edit.leaves(&m.pool.changes) > maxChanges {
+		return tooManyChanges(m.pool.name)
+	}
 	taken := make(map[config.Address]string, len(m.order)) // by those touched
 	for _, id := range m.order {
 		spec := m.touched[id]
@@ -38,6 +41,10 @@ func (m *mutation) check(force bool) error {
 	return nil
 }
 
+func tooManyChanges(pool string) error {
+	return &Error{Code: CodeTooManyChanges, Message: fmt.Sprintf("pool %q would have too many changes beside its configuration", pool)}
+}
+
 // staysAt reports whether the backend is there already, at the same address.
 func (p *Pool) staysAt(spec *Spec) bool {
 	now := p.spec(spec.ID)
@@ -45,7 +52,7 @@ func (p *Pool) staysAt(spec *Spec) bool {
 }
 
 // checkFree refuses an address that another backend would have as well.
-func (m *mutation) checkFree(spec *Spec, stays bool, taken map[config.Address]string) error {
+func (m *Mutation) checkFree(spec *Spec, stays bool, taken map[config.Address]string) error {
 	existing, dup := taken[spec.Address]
 	if dup && stays {
 		existing = spec.ID
@@ -65,7 +72,7 @@ func (m *mutation) checkFree(spec *Spec, stays bool, taken map[config.Address]st
 }
 
 // accepts reports whether any backend would accept after the mutation.
-func (m *mutation) accepts() bool {
+func (m *Mutation) accepts() bool {
 	now := time.Now()
 	for i := range m.pool.specs {
 		spec := &m.pool.specs[i]

@@ -118,7 +118,7 @@ func (p *Pool) merge() merged {
 
 // amend returns what merge does, for a mutation that leaves all backends where
 // they are and so cannot have anything give way. It takes over what it can.
-func (p *Pool) amend(m *mutation) (next merged, ok bool) {
+func (p *Pool) amend(m *Mutation) (next merged, ok bool) {
 	if len(p.gaveWay) > 0 {
 		return next, false
 	}
@@ -144,13 +144,37 @@ func (p *Pool) amend(m *mutation) (next merged, ok bool) {
 	return next, true
 }
 
-// forgetChanges drops, and tells of, runtime changes that gave way.
+// forgetChanges drops, and tells of, runtime changes that gave way. As long as
+// the document has them, they come back with it, to give way again.
 func (p *Pool) forgetChanges() {
-	p.changes.forget(p.gaveWay)
-	for _, y := range p.gaveWay {
-		p.emit(Event{Name: EventYielded, Backend: y.id, Reason: y.reason})
+	if len(p.gaveWay) == 0 {
+		return
 	}
+	for _, y := range p.gaveWay {
+		if p.tells(p.changes.find(y.id)) {
+			p.emit(Event{Name: EventYielded, Backend: y.id, Reason: y.reason})
+		}
+	}
+	p.changes.forget(p.gaveWay)
 	p.gaveWay = nil
+	p.generation++
+}
+
+// tells notes that people are told that the change gave way, and reports
+// whether that is news.
+func (p *Pool) tells(ch *change) bool {
+	if ch == nil || p.document.number == 0 {
+		return true
+	}
+	text, err := ch.encoded()
+	if err != nil || p.told[ch.id] == string(text) {
+		return err != nil
+	}
+	if p.told == nil {
+		p.told = make(map[string]string)
+	}
+	p.told[ch.id] = string(text)
+	return true
 }
 
 // useTransports makes the set of transports that maker made before, or would

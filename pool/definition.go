@@ -62,6 +62,10 @@ type Definition struct {
 	// Observer learns the outcome of attempts. May be nil.
 	Observer Observer
 
+	// Store keeps the runtime changes; nil means that they are kept in memory
+	// alone, and what may be stored is left as it is.
+	Store Store
+
 	// Sink takes events. May be nil.
 	Sink Sink
 }

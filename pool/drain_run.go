@@ -106,16 +106,16 @@ func (p *Pool) stepDrains() []finished {
 // too.
 func (p *Pool) follow(f finished) {
 	b := f.backend
-	err := p.change(Options{Force: true, By: ByDrain}, func(m *mutation) error {
-		spec := m.find(b.id)
-		if spec == nil || spec.AdminState != Drain || spec.Drain != f.plan || p.find(b.id) != b {
+	_, err := p.Mutate(Options{Force: true, By: ByDrain}, func(m *Mutation) error {
+		spec, known := m.Find(b.id)
+		if !known || spec.AdminState != Drain || spec.Drain != f.plan || spec.Address != b.address {
 			return errSuperseded
 		}
 		if f.plan.Then == ThenRemove {
-			return m.remove(b.id)
+			return m.Remove(b.id)
 		}
 		state := Maintenance
-		return m.patch(b.id, Patch{AdminState: &state})
+		return m.Patch(b.id, Patch{AdminState: &state})
 	})
 	p.mu.Lock()
 	defer p.mu.Unlock()

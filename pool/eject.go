@@ -57,6 +57,7 @@ func (p *Pool) Eject(m *Member, until time.Time, reason string) Decision {
 			p.ejected++
 		}
 		e.since = now
+		b.tally.ejections.Add(1)
 	}
 	e.reason, e.told = reason, time.Time{}
 	if fixed {

@@ -1,10 +1,9 @@
 package pool
 
-import "time"
-
-// ByPeer begins the value of [Event.By] for changes that another instance has
-// made, which shares the storage.
-const ByPeer = "another instance"
+import (
+	"strings"
+	"time"
+)
 
 // leaving is what becomes of the tunnels to a backend that is taken out.
 type leaving struct {
@@ -21,7 +20,7 @@ type leaving struct {
 // others have until the deadline.
 func (b *Backend) leaves(spec *Spec, by string) {
 	b.leaving = leaving{stay: by == ByDiscovery}
-	if by == ByPeer && spec.Drain.Then == ThenRemove {
+	if strings.HasSuffix(by, atPeer) && spec.Drain.Then == ThenRemove {
 		b.leaving.until = spec.Drain.Deadline
 		b.leaving.stay = spec.Drain.Deadline.IsZero()
 	}

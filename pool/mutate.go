@@ -1,6 +1,13 @@
 package pool
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
+
+// maxTurn is how long a change waits for those before it. Each takes some
+// milliseconds, unless the storage does not answer.
+const maxTurn = 10 * time.Second
 
 // Options of a runtime change.
 type Options struct {
@@ -10,6 +17,9 @@ type Options struct {
 	// Force allows a change that leaves no backend accepting.
 	Force bool
 
+	// DryRun finds out what would happen, and changes nothing.
+	DryRun bool
+
 	// By says who makes the change, for the log.
 	By string
 }
@@ -18,51 +28,206 @@ type Options struct {
 // probe has passed, unless the pool is configured otherwise.
 func (p *Pool) Add(spec Spec, opt Options) (Spec, error) {
 	spec.Source = FromRuntime
-	err := p.change(opt, func(m *mutation) error { return m.add(spec) })
+	_, err := p.Mutate(opt, func(m *Mutation) error { return m.Add(spec) })
 	return spec, err
 }
 
 // Patch changes fields of a backend. A new address is a new server: it starts
 // with no history, and requests in flight to the old one finish.
 func (p *Pool) Patch(id string, patch Patch, opt Options) error {
-	return p.change(opt, func(m *mutation) error { return m.patch(id, patch) })
+	_, err := p.Mutate(opt, func(m *Mutation) error { return m.Patch(id, patch) })
+	return err
 }
 
 // Remove removes a backend. It gets no new request once Remove has returned;
 // requests in flight finish.
 func (p *Pool) Remove(id string, opt Options) error {
-	return p.change(opt, func(m *mutation) error { return m.remove(id) })
+	_, err := p.Mutate(opt, func(m *Mutation) error { return m.Remove(id) })
+	return err
 }
 
 // Replace makes the pool consist of exactly these backends, as one change.
 // Backends that have the id of an existing one change that one.
 func (p *Pool) Replace(specs []Spec, opt Options) error {
-	return p.change(opt, func(m *mutation) error { return m.replace(specs) })
+	_, err := p.Mutate(opt, func(m *Mutation) error { return m.Replace(specs) })
+	return err
 }
 
-// change runs fn on a copy of the pool's runtime changes, checks what comes of
-// it, and puts it in force as a whole, or not at all.
-func (p *Pool) change(opt Options, fn func(*mutation) error) error {
+// Mutate has fn make a runtime change, checks what comes of it, stores it if
+// the pool has a [Store], and puts it in force: as a whole, or not at all. What
+// fn sees of the pool is how it is until then; nobody gets in between, other
+// instances neither. fn may be called more than once, and must not use the pool
+// but through the Mutation, which is of no use after it has returned.
+func (p *Pool) Mutate(opt Options, fn func(*Mutation) error) (Result, error) {
+	if opt.DryRun {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		t, err := p.prepare(opt, fn)
+		if err != nil {
+			return Result{}, err
+		}
+		return t.result, nil
+	}
+	if err := p.awaitTurn(); err != nil {
+		return Result{}, err
+	}
+	defer func() { <-p.turn }()
+	if store := p.store(); store != nil {
+		return p.mutateStored(store, opt, fn)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	t, err := p.prepare(opt, fn)
+	if err != nil {
+		return Result{}, err
+	}
+	if len(t.edit.steps) > 0 && p.document.base == nil {
+		base := p.changes.clone()
+		p.document.base = &base
+	}
+	return p.finish(t), nil
+}
+
+// awaitTurn waits until no other change is being made. The turn is not the
+// pool's mutex, which must not be held while the storage takes its time.
+func (p *Pool) awaitTurn() error {
+	select {
+	case p.turn <- struct{}{}:
+		return nil
+	default:
+	}
+	limit := time.NewTimer(maxTurn)
+	defer limit.Stop()
+	select {
+	case p.turn <- struct{}{}:
+		return nil
+	case <-limit.C:
+		return &Error{Code: CodeBusy, Message: fmt.Sprintf("other changes of pool %q have not ended within %s; nothing was done", p.name, maxTurn)}
+	}
+}
+
+func (p *Pool) store() Store {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.def.Store
+}
+
+// mutateStored makes a change on top of what is stored, and stores that before
+// it puts it in force.
+func (p *Pool) mutateStored(store Store, opt Options, fn func(*Mutation) error) (Result, error) {
+	var t *transaction
+	var refused error
+	err := store.Update(p.name, func(stored []byte) ([]byte, error) {
+		t, refused = nil, nil
+		if err := p.catchUp(stored); err != nil {
+			return nil, err
+		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if t, refused = p.prepare(opt, fn); refused != nil {
+			return nil, refused
+		}
+		refused = p.encode(t, stored)
+		return t.document.data, refused
+	})
+	switch {
+	case refused != nil:
+		return Result{}, refused
+	case err != nil, t == nil:
+		return Result{}, &Error{
+			Code: CodeStorageFailed, Cause: err,
+			Message: "the change was not made, as it could not be stored; the log says why",
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.finish(t), nil
+}
+
+// transaction is a change that was found good, and is not yet in force.
+type transaction struct {
+	*Mutation
+	result     Result
+	by         string
+	generation uint64   // of the pool that it was made for
+	after      *changes // what the pool's changes will be; nil: not known yet
+	document   document // that they were stored in; zero: none
+}
+
+// prepare has fn make its change, and checks it. The pool's mutex is held.
+func (p *Pool) prepare(opt Options, fn func(*Mutation) error) (*transaction, error) {
 	if p.closed || p.ended || p.revision == 0 {
-		return &Error{Code: CodeUnknownPool, Message: fmt.Sprintf("pool %q is not in service", p.name)}
+		return nil, &Error{Code: CodeUnknownPool, Message: fmt.Sprintf("pool %q is not in service", p.name)}
 	}
 	if opt.IfMatch != nil && *opt.IfMatch != p.revision {
-		return &Error{Code: CodeStaleRevision, Message: fmt.Sprintf("revision is %d, not %d", p.revision, *opt.IfMatch)}
+		return nil, &Error{Code: CodeStaleRevision, Message: fmt.Sprintf("revision is %d, not %d", p.revision, *opt.IfMatch)}
 	}
 	m := newMutation(p)
 	if err := fn(m); err != nil {
-		return err
+		return nil, err
 	}
 	if err := m.check(opt.Force); err != nil {
+		return nil, err
+	}
+	return &transaction{Mutation: m, result: m.result(), by: opt.By, generation: p.generation}, nil
+}
+
+// encode makes the document that is to be stored for the change. There is none
+// if what is stored says all already. The pool's mutex is held.
+func (p *Pool) encode(t *transaction, stored []byte) error {
+	missing := stored == nil && p.changes.count() > 0
+	if len(t.edit.steps) == 0 && p.document.base == nil && !missing {
+		return nil
+	}
+	if err := t.edit.checkReadable(); err != nil {
 		return err
 	}
-	p.changes.apply(&m.edit)
-	next, ok := p.amend(m)
-	if !ok {
+	after := p.changes.clone()
+	after.apply(&t.edit)
+	next := document{}
+	next.lineage, next.number = p.document.next()
+	data, err := encodeDocument(header{Pool: p.name, Lineage: next.lineage, Number: next.number, At: time.Now(), By: t.by}, &after)
+	if err != nil {
+		return err
+	}
+	if len(data) > maxDocument {
+		return tooManyChanges(p.name)
+	}
+	next.data = data
+	t.after, t.document = &after, next
+	return nil
+}
+
+// finish puts a change in force. The pool's mutex is held, but need not have
+// been since the change was prepared.
+func (p *Pool) finish(t *transaction) Result {
+	if next := &t.document; next.number > 0 {
+		if p.document.lineage == next.lineage && p.document.number >= next.number {
+			// it was read and adopted already, or one that came after it
+			t.result.Revision = p.revision
+			return t.result
+		}
+		p.document, p.told = *next, nil
+	}
+	if len(t.edit.steps) == 0 || p.closed {
+		return t.result
+	}
+	var next merged
+	amended := false
+	if p.generation == t.generation {
+		if t.after != nil {
+			p.changes = *t.after
+		} else {
+			p.changes.apply(&t.edit)
+		}
+		next, amended = p.amend(t.Mutation)
+	} else {
+		p.changes.apply(&t.edit)
+	}
+	if !amended {
 		next = p.merge()
 	}
-	p.apply(next, true, opt.By)
-	return nil
+	p.apply(next, true, t.by)
+	t.result.Revision = p.revision
+	return t.result
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/caddy-loadbalance/caddy-loadbalance/config"
+	"github.com/caddy-loadbalance/caddy-loadbalance/metrics"
 )
 
 // Pool is a named set of backends. All methods may be used concurrently.
@@ -21,12 +22,17 @@ type Pool struct {
 	budget   retryBudget
 	events   eventQueue
 	queue    waitQueue
+	refusals metrics.Refusals
+	times    atomic.Pointer[metrics.SharedTimes] // nil: the pool was never a large one
 	done     chan struct{}
+	turn     chan struct{} // full while a change is being made
 
 	mu         sync.Mutex
 	def        *Definition             // in force: that of the newest claim, or the seed
 	claims     []claim                 // oldest first
 	changes    changes                 // made at runtime
+	document   document                // that the changes are stored in
+	told       map[string]string       // changes of it that people know gave way, by id, as they are stored
 	gaveWay    []yielded               // of changes; kept as long as another claim may come back
 	discovered []Spec                  // in use
 	found      map[string][]Spec       // by source, for all claims; see Definition.Discovery
@@ -42,8 +48,9 @@ type Pool struct {
 	oldSets    []*transportSet         // of claims that may come back
 	watch      watch                   // what the monitor knows
 	revision   uint64
-	served     bool // a config has claimed the pool
-	ended      bool // the last config that had the pool has given it up
+	generation uint64 // grows whenever the changes or what comes of them may have changed
+	served     bool   // a config has claimed the pool
+	ended      bool   // the last config that had the pool has given it up
 	closed     bool
 
 	rebuild      *time.Timer   // pending rebuild for changed health; nil if none
@@ -58,7 +65,7 @@ type Pool struct {
 }
 
 func newPool(name string, monitor Monitor, h *hub, e *exit) *Pool {
-	p := &Pool{name: name, monitor: monitor, hub: h, exit: e, found: make(map[string][]Spec), def: &Definition{Policy: noPolicy{}}, done: make(chan struct{}), random: rand.Float64}
+	p := &Pool{name: name, monitor: monitor, hub: h, exit: e, found: make(map[string][]Spec), def: &Definition{Policy: noPolicy{}}, done: make(chan struct{}), turn: make(chan struct{}, 1), random: rand.Float64}
 	p.snap.Store(&Snapshot{Pool: name, Replaced: make(chan struct{})})
 	return p
 }

@@ -1,6 +1,10 @@
 package pool
 
-import "time"
+import (
+	"time"
+
+	"github.com/caddy-loadbalance/caddy-loadbalance/metrics"
+)
 
 // Snapshot is the immutable view of a pool that requests read.
 type Snapshot struct {
@@ -64,13 +68,16 @@ type Member struct {
 	// Transport carries requests to the backend.
 	Transport Transport
 
-	number  int    // in Members of its snapshot
-	limit   int64  // of requests in flight; 0: none
-	trial   *trial // it is returning from an ejection; nil: it is not
-	gated   bool   // the trial is of one request at a time
-	warmth  uint8  // of fullWarmth
-	warmest uint8  // warmth of the warmest of the tier
-	drains  bool   // takes no new clients, but those that it has
+	number  int   // in Members of its snapshot
+	limit   int64 // of requests in flight; 0: none
+	state   state
+	up      bool           // nothing that health checks have seen keeps it out
+	times   *metrics.Times // those of all if the pool is a large one
+	trial   *trial         // it is returning from an ejection; nil: it is not
+	gated   bool           // the trial is of one request at a time
+	warmth  uint8          // of fullWarmth
+	warmest uint8          // warmth of the warmest of the tier
+	drains  bool           // takes no new clients, but those that it has
 	tracker LoadTracker
 	decay   time.Duration // of the backend's peak; 0: nobody goes by it
 	settler Settler

@@ -63,6 +63,7 @@ func (b *builder) add(m *Member, live *Backend, spec *Spec) {
 	m.Transport, m.limit = p.transports.get(live, spec.restricted), int64(p.def.limit(spec))
 	m.warmth, m.warmest = fullWarmth, fullWarmth
 	state := live.cond.state(b.now)
+	m.state, m.up, m.times = state, live.cond.up(), p.timesOf(live, m.number)
 	m.Accepting, m.Reason = state.accepts(), live.cond.reason(state)
 	m.drains = live.cond.drains(b.now)
 	if state != live.announced {

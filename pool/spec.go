@@ -1,8 +1,11 @@
 package pool
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
 	"maps"
-	"reflect"
 
 	"github.com/caddy-loadbalance/caddy-loadbalance/config"
 )
@@ -22,6 +25,10 @@ type Spec struct {
 	Health      *config.ActiveHealth // the backend's own settings; nil: none
 	Source      Source
 
+	// healthDigest stands for Health, which it is compared by: definitions that
+	// were stored have no more of it.
+	healthDigest string
+
 	// restricted says that the address came in at runtime: it may lead only
 	// where [config.Unlisted] allows.
 	restricted bool
@@ -37,6 +44,9 @@ func NewSpec(b config.Backend, source Source) (Spec, error) {
 	spec := Spec{
 		ID: b.ID, Address: addr, Weight: b.Weight, Priority: b.Priority, MaxRequests: b.MaxRequests,
 		AdminState: Ready, Labels: maps.Clone(b.Labels), Health: b.Health, Source: source,
+	}
+	if spec.healthDigest, err = digest(b.Health); err != nil {
+		return Spec{}, fmt.Errorf("backend %q: %w", b.Address, err)
 	}
 	if spec.ID == "" {
 		spec.ID = addr.DefaultID()
@@ -102,11 +112,21 @@ func diff(from, to *Spec) Patch {
 func (s *Spec) equal(o *Spec) bool {
 	return s.ID == o.ID && s.Source == o.Source && s.Address == o.Address && s.Weight == o.Weight &&
 		s.Priority == o.Priority && s.MaxRequests == o.MaxRequests && s.AdminState == o.AdminState &&
-		s.Drain == o.Drain && maps.Equal(s.Labels, o.Labels) && equalHealth(s.Health, o.Health)
+		s.Drain == o.Drain && maps.Equal(s.Labels, o.Labels) && s.healthDigest == o.healthDigest
 }
 
-func equalHealth(a, b *config.ActiveHealth) bool {
-	return a == b || (a != nil && b != nil && reflect.DeepEqual(*a, *b))
+// digest returns what the settings of health checks are compared by, without
+// showing the secrets that may be in them: "" for none.
+func digest(h *config.ActiveHealth) (string, error) {
+	if h == nil {
+		return "", nil
+	}
+	text, err := json.Marshal(h)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:16]), nil
 }
 
 func set[T any](field, value *T) {

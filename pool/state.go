@@ -91,12 +91,18 @@ func (c *condition) state(now time.Time) state {
 		return stateEjected
 	case c.health == Down:
 		return stateDown
-	case c.health == Unknown && c.startsDown:
+	case !c.up():
 		return stateWaiting
 	case c.ejection.trial != nil:
 		return stateProbing
 	}
 	return stateUp
+}
+
+// up reports whether nothing that health checks have seen, or have yet to see,
+// keeps the backend out.
+func (c *condition) up() bool {
+	return c.health != Down && (c.health != Unknown || !c.startsDown)
 }
 
 // reason says why a backend in that state takes no requests, or few.

@@ -1,6 +1,8 @@
 package pool
 
 import (
+	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -67,5 +69,55 @@ func TestGoneDelay(t *testing.T) {
 		wantSame(t, "delay if there is none", tunnel.GoneDelay(0), 0)
 		tunnel.Close()
 		m.Release()
+	})
+}
+
+// What follows a drain may be carried out by another instance, which had
+// nothing left to wait for. Here, tunnels may last until the deadline.
+func TestTunnelsOutliveADrainThatEndsElsewhere(t *testing.T) {
+	for _, deadline := range []time.Duration{0, time.Hour} {
+		inDrainTest(t, false, func(d *drainTest) {
+			store := &memStore{}
+			d.def.Store = store
+			d.Commit("config 1", d.def)
+			m := d.take()
+			tunnel := m.OpenTunnel()
+			d.drain(deadline, ThenRemove)
+
+			other := newTestPool(d.T, nil, d.def)
+			must(t, other.Adopt(store.stored("test")))
+			synctest.Wait()
+			wantSame(t, "backends at the other instance", ids(other), "[b:1]")
+			must(t, d.Adopt(store.stored("test")))
+			wantSame(t, "backends here", ids(d.Pool), "[b:1]")
+			ended := isClosed(tunnel.BackendGone())
+			wantSame(t, "tunnel is to end", ended, deadline > 0)
+			if ended {
+				wantSame(t, "in", tunnel.GoneDelay(0), deadline)
+			}
+			tunnel.Close()
+			m.Release()
+		})
+	}
+}
+
+// If it cannot be stored, it is tried again until it can.
+func TestWhatFollowsIsTriedAgain(t *testing.T) {
+	inDrainTest(t, false, func(d *drainTest) {
+		store := &memStore{}
+		d.def.Store = store
+		d.Commit("config 1", d.def)
+		m := d.take()
+		d.drain(time.Minute, ThenRemove)
+		store.set(errors.New("disk full"), nil)
+		m.Release()
+		d.wait(time.Minute)
+		if v := d.view().Draining; v == nil || v.Done || !strings.HasPrefix(v.WaitingFor, `"remove" to succeed: `) {
+			t.Errorf("view %+v", v)
+		}
+		store.set(nil, nil)
+		d.wait(followRetry)
+		wantSame(t, "backends", ids(d.Pool), "[b:1]")
+		wantSame(t, "events", len(d.finished()), 1)
 	})
 }

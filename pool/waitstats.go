@@ -3,6 +3,8 @@ package pool
 import (
 	"errors"
 	"time"
+
+	"github.com/caddy-loadbalance/caddy-loadbalance/metrics"
 )
 
 // waitStats counts what has become of requests that waited.
@@ -12,6 +14,7 @@ type waitStats struct {
 	timedOut uint64
 	left     uint64        // their client has, or the pool was closed
 	wait     time.Duration // of those served, smoothed
+	waits    metrics.Histogram
 }
 
 // serve counts one that was served after waiting for d, which is smoothed as
@@ -23,6 +26,7 @@ func (s *waitStats) serve(d time.Duration) {
 		s.wait += (d - s.wait) / 8
 	}
 	s.served++
+	s.waits.Observe(d)
 }
 
 // gone counts one that was not served.

@@ -27,6 +27,7 @@ type attempt struct {
 	http1   http1Exchange // the carrier, if it is that transport's
 
 	released bool // the slot on the backend
+	timed    bool // until the end of the response
 	taken    pace // of the client, with the response
 }
 
@@ -83,6 +84,9 @@ func (x *exchange) attempt(m *pool.Member) *failure {
 func (a *attempt) end() {
 	a.endCarrier()
 	a.ended = time.Now()
+	if a.timed {
+		a.m.ObserveDuration(a.ended.Sub(a.began))
+	}
 	a.release()
 }
 
@@ -109,6 +113,7 @@ func (a *attempt) answer(res *http.Response) *failure {
 		a.proxy.pool.Leave(&a.query)
 		return a.tunnel(res)
 	}
+	a.timed = true
 	if a.retriesResponse() {
 		_ = res.Body.Close()
 		err = fmt.Errorf("response with status %d is to be retried", res.StatusCode)

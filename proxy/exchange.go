@@ -67,6 +67,7 @@ func (x *exchange) run() error {
 	for {
 		m, err := x.acquire()
 		if err != nil {
+			x.proxy.pool.CountRefusal(err)
 			if x.failure == nil {
 				x.failure = &failure{err: err, status: http.StatusServiceUnavailable}
 			}

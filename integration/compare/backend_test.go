@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"sync/atomic"
 	"testing"
+
+	"github.com/caddy-loadbalance/caddy-loadbalance/integration/process"
 )
 
 // backend is an HTTP server that counts what it gets, but for health checks,
@@ -22,7 +24,7 @@ type backend struct {
 
 func newBackend(t *testing.T, handler http.HandlerFunc) *backend {
 	t.Helper()
-	b := &backend{t: t, addr: freeAddr(t), handler: handler}
+	b := &backend{t: t, addr: process.Addr(t), handler: handler}
 	b.up()
 	t.Cleanup(b.down)
 	return b

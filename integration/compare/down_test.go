@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"testing"
 	"time"
+
+	"github.com/caddy-loadbalance/caddy-loadbalance/integration/process"
 )
 
 // One of three backends does not run, from the beginning, and nothing is
@@ -12,7 +14,7 @@ import (
 func TestDownAtStart(t *testing.T) {
 	compare(t, "one of 3 backends does not run, nothing but addresses configured", "requests of 3,000 that fail", func(t *testing.T, d directive) string {
 		_, addrs := newBackends(t, 2, ok)
-		s := serve(t, d, "", append(addrs, freeAddr(t))...)
+		s := serve(t, d, "", append(addrs, process.Addr(t))...)
 		result := s.clients(8, times(3000), s.get)
 		want(t, d, result.errors() <= 30, "%v", result.statuses)
 		return fmt.Sprint(result.errors())
@@ -24,7 +26,7 @@ func TestSharesWithOneDown(t *testing.T) {
 	compare(t, "`weighted_round_robin 5 1 1`, the first is down", "shares of the others", func(t *testing.T, d directive) string {
 		list, addrs := newBackends(t, 2, ok)
 		s := serve(t, d, "lb_policy weighted_round_robin 5 1 1\nlb_retries 2\nfail_duration 1m",
-			append([]string{freeAddr(t)}, addrs...)...)
+			append([]string{process.Addr(t)}, addrs...)...)
 		s.clients(1, times(20), s.get) // after which the first one is out
 		for _, b := range list {
 			b.got.Store(0)

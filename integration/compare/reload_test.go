@@ -2,6 +2,7 @@ package compare
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -9,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-loadbalance/caddy-loadbalance/integration/process"
 )
 
 // One of three backends is known to be sick, and configs are loaded that change
@@ -45,7 +48,15 @@ func TestReloadKeepsHealth(t *testing.T) {
 func TestReloadKeepsTunnels(t *testing.T) {
 	const n = 20
 	compare(t, "20 WebSockets, and a reload that changes something else", "of them still open", func(t *testing.T, d directive) string {
-		b := newBackend(t, echo)
+		pending := make(chan struct{})
+		b := newBackend(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/pending" {
+				close(pending)
+				<-r.Context().Done()
+				return
+			}
+			echo(w, r)
+		})
 		s := serve(t, d, "", b.addr)
 		var conns []*bufio.ReadWriter
 		for range n {
@@ -67,8 +78,17 @@ func TestReloadKeepsTunnels(t *testing.T) {
 			}
 			conns = append(conns, c)
 		}
+		s.ask("/pending")
+		<-pending
 		s.reload("2")
-		time.Sleep(time.Second) // what is to be closed is closed by then
+		// the config before is gone when its grace period has ended for the
+		// request, and so is all that it takes with it
+		process.Eventually(t, func() error {
+			if !strings.Contains(s.caddy.Log(), `"msg":"server shutdown"`) {
+				return errors.New("the grace period goes on")
+			}
+			return nil
+		})
 		open := 0
 		for _, c := range conns {
 			if echoes(c) {
@@ -78,6 +98,19 @@ func TestReloadKeepsTunnels(t *testing.T) {
 		want(t, d, open == n, "%d", open)
 		return fmt.Sprint(open)
 	})
+}
+
+// ask sends a request that nobody waits for.
+func (s *site) ask(path string) {
+	s.t.Helper()
+	conn, err := net.Dial("tcp", s.front)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { _ = conn.Close() })
+	if _, err := io.WriteString(conn, "GET "+path+" HTTP/1.1\r\nHost: "+s.front+"\r\n\r\n"); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // echo switches protocols and sends back what it gets.

@@ -21,31 +21,16 @@ type site struct {
 	front string // host:port for clients
 	admin string
 	block string // the directive whole
+	caddy *process.Process
 }
 
 // serve starts a Caddy with the directive, the backends, and subdirectives that
 // both know.
 func serve(t *testing.T, d directive, block string, backends ...string) *site {
 	t.Helper()
-	s := &site{t: t, front: freeAddr(t), admin: freeAddr(t)}
+	s := &site{t: t, front: process.Addr(t), admin: process.Addr(t)}
 	s.block = fmt.Sprintf("%s %s {\n%s\n}", d, strings.Join(backends, " "), block)
-	binary, err := caddyBinary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := process.Start(process.Options{Binary: binary, Home: t.TempDir(), Config: s.config("1")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := p.Stop(); err != nil {
-			t.Errorf("caddy ended with: %v", err)
-		}
-		if t.Failed() {
-			log := p.Log()
-			t.Logf("the log of caddy ends with:\n%s", log[max(0, len(log)-4000):])
-		}
-	})
+	s.caddy = process.Run(t, process.Options{Binary: suite.Caddy(t, false), Home: t.TempDir(), Config: s.config("1")})
 	return s
 }
 
@@ -72,15 +57,6 @@ func (s *site) reload(mark string) {
 	if res.StatusCode != http.StatusOK {
 		s.t.Fatalf("reload: status %d", res.StatusCode)
 	}
-}
-
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	addr, err := process.FreeAddr()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return addr
 }
 
 // want fails the test if a promise of load_balance is not kept. The other one

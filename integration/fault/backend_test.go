@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/caddy-loadbalance/caddy-loadbalance/integration/process"
 )
 
 // backend is a server that plays a script, connection by connection.
@@ -54,7 +56,7 @@ func startBackend(t *testing.T, play script) *backend {
 	t.Helper()
 	b := &backend{conns: map[*net.TCPConn]bool{}, seen: map[uint64]int{}, faults: map[uint64]class{}}
 	b.play(play)
-	b.addr = freeAddr(t)
+	b.addr = process.Addr(t)
 	b.up(t)
 	t.Cleanup(func() {
 		b.thaw()

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/caddy-loadbalance/caddy-loadbalance/integration/process"
 )
 
 // footprint is what a Caddy occupies.
@@ -176,7 +178,7 @@ func (c *scenario) leftovers(f footprint) string {
 	more("sockets", int64(f.sockets), int64(c.before.sockets))
 	more("descriptors", int64(f.files), int64(c.before.files))
 	more("connections to backends", c.connected(), 0)
-	if f.memory > maxMemory(c.layout.race || raceEnabled) {
+	if f.memory > maxMemory(c.layout.race || process.Race) {
 		left = append(left, fmt.Sprintf("%d MiB of memory", f.memory>>20))
 	}
 	p := c.pool()

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/caddy-loadbalance/caddy-loadbalance/integration/process"
 )
 
 // leaving is a moment for a client to be gone.
@@ -54,7 +56,7 @@ func patiently(c *call) bool {
 // waitSeen returns once a backend has the request.
 func (s *stage) waitSeen(id uint64) {
 	s.t.Helper()
-	err := poll(func() error {
+	err := process.Poll(func() error {
 		for _, b := range s.backends {
 			if b.saw(id) > 0 {
 				return nil

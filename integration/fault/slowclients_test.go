@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/caddy-loadbalance/caddy-loadbalance/integration/process"
 )
 
 // Clients that send a byte now and then, or take nothing of what they have asked
@@ -97,7 +99,7 @@ func neverRead(addr string) error {
 	if _, err := io.WriteString(conn, a.head(addr)); err != nil {
 		return err
 	}
-	return poll(func() error {
+	return process.Poll(func() error {
 		// another request, which the connection has room for as long as it is open
 		if _, err := io.WriteString(conn, "\r\n"); err == nil {
 			return fmt.Errorf("the connection of a client that reads nothing stays open")

@@ -38,25 +38,12 @@ const quickHealth = "health_uri /health\nhealth_interval 200ms\nhealth_timeout 5
 
 func newStage(t *testing.T, l layout) *stage {
 	t.Helper()
-	s := &stage{t: t, front: freeAddr(t), admin: freeAddr(t), layout: l}
+	s := &stage{t: t, front: process.Addr(t), admin: process.Addr(t), layout: l}
 	for range l.backends {
 		s.backends = append(s.backends, startBackend(t, answer))
 	}
-	p, err := process.Start(process.Options{
-		Binary: caddyBinary(t, l.race), Home: t.TempDir(), Config: s.config(), MaxFiles: l.maxFiles,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Process = p
-	t.Cleanup(func() {
-		if err := p.Stop(); err != nil {
-			t.Errorf("caddy ended with: %v", err)
-		}
-		if t.Failed() {
-			log := p.Log()
-			t.Logf("the log of caddy ends with:\n%s", log[max(0, len(log)-8000):])
-		}
+	s.Process = process.Run(t, process.Options{
+		Binary: suite.Caddy(t, process.Race || l.race), Home: t.TempDir(), Config: s.config(), MaxFiles: l.maxFiles,
 	})
 	return s
 }

@@ -16,10 +16,10 @@ const buildTimeout = 15 * time.Minute
 
 // Build makes a Caddy with this module in dir, with the race detector if it is
 // wanted, and returns its path. source is the directory of cmd/caddy, relative
-// to the test's. CADDY_BINARY names a Caddy to test in place of one without the
-// race detector.
+// to the test's. CADDY_BINARY names another Caddy to test, but not in place of
+// one whose race detector the tests do not have themselves.
 func Build(dir, source string, race bool) (string, error) {
-	if path := os.Getenv("CADDY_BINARY"); path != "" && !race {
+	if path := os.Getenv("CADDY_BINARY"); path != "" && (Race || !race) {
 		return filepath.Abs(path)
 	}
 	name, args := "caddy", []string{"build", "-buildvcs=false"}

@@ -2,18 +2,23 @@ package process
 
 import (
 	"bytes"
+	"regexp"
 	"strings"
 	"sync"
 )
 
 const (
-	maxTail   = 1 << 16
+	minKept   = 1 << 16
 	maxStrays = 1 << 16
 )
 
+// consoleLine is how a line of Caddy's log begins that is for people.
+var consoleLine = regexp.MustCompile(`^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d{3}\t`)
+
 // log takes what Caddy writes. It keeps the end of it, and all lines that are
-// not JSON, up to a limit: those are not Caddy's log.
+// not Caddy's log, up to a limit.
 type log struct {
+	keep   int // how much there is of its end at least
 	mu     sync.Mutex
 	line   []byte // not complete yet
 	kept   []byte
@@ -36,18 +41,18 @@ func (l *log) Write(p []byte) (int, error) {
 }
 
 func (l *log) take(line []byte) {
-	if line[0] != '{' && l.strays.Len() < maxStrays {
+	if line[0] != '{' && !consoleLine.Match(line) && l.strays.Len() < maxStrays {
 		l.strays.Write(line)
 	}
-	if l.kept = append(l.kept, line...); len(l.kept) > 2*maxTail {
-		l.kept = append([]byte(nil), l.kept[len(l.kept)-maxTail:]...)
+	if l.kept = append(l.kept, line...); len(l.kept) > 2*l.keep {
+		l.kept = append([]byte(nil), l.kept[len(l.kept)-l.keep:]...)
 	}
 }
 
 func (l *log) tail() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return string(l.kept[max(0, len(l.kept)-maxTail):]) + string(l.line)
+	return string(l.kept[max(0, len(l.kept)-l.keep):]) + string(l.line)
 }
 
 func (l *log) strayLines() string {

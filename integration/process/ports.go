@@ -2,7 +2,7 @@ package process
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"strconv"
@@ -18,21 +18,27 @@ var ports = struct {
 	next int
 }{next: firstPort + rand.IntN(lastPort-firstPort)}
 
-// FreeAddr returns 127.0.0.1 with a port on which nothing listens, over TCP and
-// UDP. A process does not get the same one twice before it went through all.
-func FreeAddr() (string, error) {
+// FreePort returns a port on which nothing listens, over TCP and UDP. A process
+// does not get the same one twice before it went through all.
+func FreePort() (int, error) {
 	ports.Lock()
 	defer ports.Unlock()
 	for range lastPort - firstPort {
-		port := strconv.Itoa(ports.next)
+		port := ports.next
 		if ports.next++; ports.next == lastPort {
 			ports.next = firstPort
 		}
-		if free(port) {
-			return "127.0.0.1:" + port, nil
+		if free(strconv.Itoa(port)) {
+			return port, nil
 		}
 	}
-	return "", errors.New("no free port")
+	return 0, fmt.Errorf("no free port between %d and %d", firstPort, lastPort)
+}
+
+// FreeAddr returns 127.0.0.1 with a free port.
+func FreeAddr() (string, error) {
+	port, err := FreePort()
+	return "127.0.0.1:" + strconv.Itoa(port), err
 }
 
 func free(port string) bool {

@@ -9,10 +9,9 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,18 +19,6 @@ const (
 	startTimeout = 60 * time.Second
 	stopTimeout  = 30 * time.Second
 )
-
-// Options say what to run.
-type Options struct {
-	Binary string
-	Home   string   // the working directory, and the parent of all that is stored
-	Config string   // a Caddyfile
-	Env    []string // more of it
-
-	// MaxFiles limits the descriptors that the process may have. 0: no limit
-	// but the system's.
-	MaxFiles int
-}
 
 // Process is a running Caddy.
 type Process struct {
@@ -41,35 +28,22 @@ type Process struct {
 	exitErr error // once exited is closed
 	stopped sync.Once
 	stopErr error
+	killed  atomic.Bool
 }
 
 // Start runs Caddy and returns once it is serving.
 func Start(o Options) (*Process, error) {
-	file := filepath.Join(o.Home, "Caddyfile")
-	if err := os.WriteFile(file, []byte(o.Config), 0o600); err != nil {
-		return nil, err
-	}
 	ready, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
 	defer ready.Close()
-	args := []string{o.Binary, "run", "--config", file, "--adapter", "caddyfile", "--pingback", ready.Addr().String()}
-	if o.MaxFiles > 0 {
-		// a shell sets the soft limit and the hard one; Go raises the soft one
-		args = append([]string{"/bin/sh", "-c", "ulimit -n " + strconv.Itoa(o.MaxFiles) + ` && exec "$@"`, "sh"}, args...)
-	}
 	p := &Process{exited: make(chan struct{})}
+	p.log.keep = max(o.KeepLog, minKept)
 	token := rand.Text()
-	p.cmd = exec.CommandContext(context.Background(), args[0], args[1:]...)
-	p.cmd.Dir = o.Home
-	p.cmd.Env = append([]string{
-		"PATH=" + os.Getenv("PATH"),
-		"HOME=" + o.Home,
-		"XDG_DATA_HOME=" + filepath.Join(o.Home, "data"),
-		"XDG_CONFIG_HOME=" + filepath.Join(o.Home, "config"),
-		"GOTRACEBACK=all",
-	}, o.Env...)
+	if p.cmd, err = o.command(ready.Addr().String()); err != nil {
+		return nil, err
+	}
 	p.cmd.Stdin = strings.NewReader(token)
 	p.cmd.Stdout, p.cmd.Stderr = &p.log, &p.log
 	if err := p.cmd.Start(); err != nil {
@@ -118,6 +92,14 @@ func (p *Process) Signal(s os.Signal) error { return p.cmd.Process.Signal(s) }
 // Log returns the end of what Caddy has written.
 func (p *Process) Log() string { return p.log.tail() }
 
+// Kill ends Caddy as a crash does, and returns once it is gone. Stop then judges
+// nothing but what Caddy has written.
+func (p *Process) Kill() {
+	p.killed.Store(true)
+	_ = p.cmd.Process.Kill() // an error says that it has exited already
+	<-p.exited
+}
+
 // Stop ends Caddy as Ctrl-C does. It is an error if Caddy does not end in good
 // order, and if it has written anything but its log, such as the report of a
 // data race or the trace of a panic. Calling it again does nothing.
@@ -127,7 +109,9 @@ func (p *Process) Stop() error {
 		_ = p.cmd.Process.Signal(os.Interrupt)
 		select {
 		case <-p.exited:
-			p.stopErr = p.exitErr
+			if !p.killed.Load() {
+				p.stopErr = p.exitErr
+			}
 		case <-time.After(stopTimeout):
 			_ = p.cmd.Process.Kill()
 			<-p.exited

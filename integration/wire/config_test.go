@@ -3,13 +3,12 @@ package wire
 import (
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
-	"math/rand/v2"
-	"net"
 	"os"
 	"strconv"
+
+	"github.com/caddy-loadbalance/caddy-loadbalance/integration/process"
 )
 
 // The servers of Caddy that kinds choose from.
@@ -161,30 +160,7 @@ func (k *kind) handler(s *site) map[string]any {
 	return h
 }
 
-// Ports are taken from below the range that systems use for outgoing
-// connections, so that nothing else takes one between its choice and its use.
-const firstPort, lastPort = 11000, 19000
-
-var nextPort = firstPort + rand.IntN(lastPort-firstPort)
-
-// freePort returns a port on which nothing listens, over TCP and UDP.
 func freePort() (string, error) {
-	for range lastPort - firstPort {
-		port := strconv.Itoa(nextPort)
-		if nextPort++; nextPort == lastPort {
-			nextPort = firstPort
-		}
-		ln, err := net.Listen("tcp", ":"+port)
-		if err != nil {
-			continue
-		}
-		pc, err := net.ListenPacket("udp", ":"+port)
-		_ = ln.Close()
-		if err != nil {
-			continue
-		}
-		_ = pc.Close()
-		return port, nil
-	}
-	return "", errors.New("no free port")
+	port, err := process.FreePort()
+	return strconv.Itoa(port), err
 }

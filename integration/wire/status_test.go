@@ -6,7 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/caddy-loadbalance/caddy-loadbalance/integration/process"
 )
 
 // backendStatus is what the admin API tells of a backend.
@@ -76,7 +77,7 @@ func (s *site) accessLog(t testing.TB, uri string) int {
 	t.Helper()
 	var status int
 	eventually(t, func() error {
-		for line := range strings.Lines(caddy.log.String()) {
+		for line := range strings.Lines(caddy.Log()) {
 			if !strings.Contains(line, s.host) || !strings.Contains(line, `"handled request"`) {
 				continue
 			}
@@ -101,19 +102,5 @@ func (s *site) accessLog(t testing.TB, uri string) int {
 // last error if that takes too long.
 func eventually(t testing.TB, check func() error) {
 	t.Helper()
-	deadline := time.NewTimer(patience)
-	defer deadline.Stop()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := check()
-		if err == nil {
-			return
-		}
-		select {
-		case <-deadline.C:
-			t.Fatal(err)
-		case <-tick.C:
-		}
-	}
+	process.Eventually(t, check)
 }

@@ -10,6 +10,7 @@ import (
 
 func TestClosedLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		// the clients sleep in the bubble's time
 		fast := func(context.Context) error { time.Sleep(10 * time.Millisecond); return nil }
 		slow := func(context.Context) error { time.Sleep(50 * time.Millisecond); return nil }
 		broken := func(context.Context) error { return errors.New("connection lost") }

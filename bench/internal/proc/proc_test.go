@@ -3,6 +3,7 @@ package proc
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -65,30 +66,43 @@ func TestProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	for { // until the child has used something
+	poll(ctx, t, func() error { // until the child has used something
 		used, err := process.Usage()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if used.CPU >= 100*time.Millisecond && used.Memory > 0 && used.PeakMemory >= used.Memory {
-			break
+		if used.CPU < 100*time.Millisecond || used.Memory == 0 || used.PeakMemory < used.Memory {
+			return fmt.Errorf("got usage %+v, want at least 100ms and some memory", used)
 		}
-		if ctx.Err() != nil {
-			t.Fatalf("got usage %+v, want at least 100ms and some memory", used)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+		return nil
+	})
 
 	process.Stop()
-	for { // a killed child is there until init has taken note
+	poll(ctx, t, func() error { // a killed child is there until init has taken note
 		_, err := process.Usage()
-		if errors.Is(err, errEnded) || errors.Is(syscall.Kill(-process.cmd.Process.Pid, 0), syscall.ESRCH) {
-			break
+		if !errors.Is(err, errEnded) && !errors.Is(syscall.Kill(-process.cmd.Process.Pid, 0), syscall.ESRCH) {
+			return fmt.Errorf("after Stop: got %v, want %w", err, errEnded)
 		}
-		if ctx.Err() != nil {
-			t.Fatalf("after Stop: got %v, want %v", err, errEnded)
+		return nil
+	})
+}
+
+// poll calls check until it returns nil, and fails the test with its last error
+// once the context ends.
+func poll(ctx context.Context, t *testing.T, check func() error) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := check()
+		if err == nil {
+			return
 		}
-		time.Sleep(10 * time.Millisecond)
+		select {
+		case <-ctx.Done():
+			t.Fatal(err)
+		case <-tick.C:
+		}
 	}
 }
 

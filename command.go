@@ -1,0 +1,6 @@
+package loadbalance
+
+import (
+	// the command `caddy load-balance`
+	_ "github.com/caddy-loadbalance/caddy-loadbalance/command"
+)

@@ -1,0 +1,6 @@
+//go:build !race
+
+package process
+
+// Race says whether the tests have the race detector.
+const Race = false
