@@ -65,6 +65,10 @@ fault: ## run the fault suite in its long form: build/faults.md
 	@mkdir -p build
 	cd integration/fault && $(GO) test -count=1 -timeout=20m -fault.long -fault.report=$(CURDIR)/build/faults.md
 
+.PHONY: operate
+operate: ## run the operators' suite in its long form: deploys, switches, 5,000 changes
+	cd integration/operate && $(GO) test -count=1 -timeout=20m -v . -operate.long
+
 .PHONY: compare
 compare: ## play the same trouble with load_balance and reverse_proxy: build/compare.md
 	@mkdir -p build

@@ -83,20 +83,32 @@ var layers = map[string]struct {
 		"what this machine lacks has nothing to do with what it was wanted for",
 	},
 	"integration": {
-		"integration/process",
+		"integration/process integration/curl",
 		"the real binary is tested from the outside, as its users see it",
 	},
 	"integration/compare": {
 		"integration/process",
 		"both directives are compared from the outside too",
 	},
+	"integration/curl": {
+		"",
+		"it stands in for curl in tests, and is imported by tests alone",
+	},
 	"integration/fault": {
 		"integration/process",
 		"what happens under faults is tested from the outside too",
 	},
+	"integration/operate": {
+		"integration/process integration/curl integration/websocket",
+		"what operators do is tested from the outside too",
+	},
 	"integration/process": {
 		"",
 		"it builds and runs Caddy for tests, and is imported by tests alone",
+	},
+	"integration/websocket": {
+		"",
+		"it opens and answers WebSockets for tests, and is imported by tests alone",
 	},
 	"integration/wire": {
 		"integration/process",

@@ -39,6 +39,8 @@ func UseRegistry(r *pool.Registry) { inUse = r }
 // `PATCH pools/{pool}/backends/{id}` | Changes a backend
 // `DELETE pools/{pool}/backends/{id}` | Removes a backend
 // `GET`, `POST`, `DELETE backends` | The same for the only pool, while there is one
+//
+// With `?dry_run=true` a change is checked and reported, and not made.
 type API struct {
 	registry *pool.Registry
 	logger   *zap.Logger

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/caddy-loadbalance/caddy-loadbalance/integration/curl"
 )
 
 // volatile are the fields of backends whose values in the documentation are
@@ -76,26 +78,18 @@ func runCurl(command string) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	words = slices.DeleteFunc(words, func(w string) bool { return w == "-i" || w == "-s" })
 	if len(words) == 0 || words[0] != "curl" {
 		return answer{}, fmt.Errorf("%q is not a command of curl", command)
 	}
-	call, err := parseCurl(words[1:])
+	call, err := curl.Parse(words[1:])
 	if err != nil {
 		return answer{}, err
 	}
-	method := call.method
-	if method == "" {
-		method = http.MethodGet
-		if call.data != "" {
-			method = http.MethodPost
-		}
-	}
-	req, err := http.NewRequest(method, call.urls[0], strings.NewReader(call.data))
+	req, err := http.NewRequest(call.Method, call.URLs[0], strings.NewReader(call.Data))
 	if err != nil {
 		return answer{}, err
 	}
-	req.Header = call.header
+	req.Header = call.Header
 	transport := new(http.Transport)
 	defer transport.CloseIdleConnections()
 	resp, err := transport.RoundTrip(req)

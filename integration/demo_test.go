@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/caddy-loadbalance/caddy-loadbalance/integration/curl"
 )
 
 // TestDemo does with the demo what a new user does: sees three backends, adds
@@ -64,7 +66,7 @@ func TestDemoHints(t *testing.T) {
 	if len(commands) != 4 {
 		t.Fatalf("got %d commands, want 4: %q", len(commands), commands)
 	}
-	for name, path := range curlClients(t) {
+	for name, path := range curl.Clients(t) {
 		t.Run(name, func(t *testing.T) {
 			p, r := startExample(t, "demo/Caddyfile")
 			s := section{r, p}

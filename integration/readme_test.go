@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-loadbalance/caddy-loadbalance/integration/curl"
 	"github.com/caddy-loadbalance/caddy-loadbalance/integration/process"
 )
 
@@ -28,7 +29,7 @@ func TestREADME(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, path := range curlClients(t) {
+	for name, path := range curl.Clients(t) {
 		t.Run(name, func(t *testing.T) {
 			sections := make(map[string]*section)
 			ran := 0
