@@ -176,7 +176,7 @@ func (h *harness) serveHandler(cfg *tls.Config, handler http.Handler, protocols 
 	}
 	conns := new(connections)
 	server := &http.Server{
-		Handler: handler, TLSConfig: cfg, Protocols: protocols, ConnState: conns.track,
+		Handler: handler, TLSConfig: cfg, Protocols: protocols, ConnState: conns.track, ConnContext: withClientConn,
 		DisableGeneralOptionsHandler: true, ErrorLog: zap.NewStdLog(zap.NewNop()),
 	}
 	done := make(chan struct{})
