@@ -17,8 +17,10 @@ type call struct {
 	pool  string // in the path; "" on the shortcut
 	id    string // in the path
 	force bool
-	match ifMatch
-	entry entry // for the log
+	// dryRun has nothing changed but found out what would be
+	dryRun bool
+	match  ifMatch
+	entry  entry // for the log
 }
 
 // answer is what a call amounts to.
@@ -147,11 +149,16 @@ func (c *call) onlyPool() (*pool.Pool, error) {
 // findBackend returns the state of a backend, and the pool's revision.
 func findBackend(p *pool.Pool, id string) (pool.BackendView, uint64, error) {
 	v, revision, ok := p.ViewBackend(id)
-	if ok {
-		return v, revision, nil
+	if !ok {
+		return v, 0, noBackend(p, id)
 	}
+	return v, revision, nil
+}
+
+// noBackend says that the pool has no backend with the id.
+func noBackend(p *pool.Pool, id string) error {
 	if canonical, other := canonicalID(id); other {
-		return v, 0, refuse(http.StatusBadRequest, codeNotCanonical, "id %q is not how an address is spelled in ids; that is %q", id, canonical)
+		return refuse(http.StatusBadRequest, codeNotCanonical, "id %q is not how an address is spelled in ids; that is %q", id, canonical)
 	}
-	return v, 0, refuse(http.StatusNotFound, pool.CodeUnknownBackend, "pool %q has no backend %q", p.Name(), id)
+	return refuse(http.StatusNotFound, pool.CodeUnknownBackend, "pool %q has no backend %q", p.Name(), id)
 }

@@ -6,30 +6,46 @@ import (
 	"github.com/caddy-loadbalance/caddy-loadbalance/pool"
 )
 
-// maxAttempts is how often a change is tried while others get in before it.
-// Each failed attempt is another change that succeeded.
-const maxAttempts = 10000
-
-// commit runs try until the pool has not changed between the moment that try
-// looked at it and the change that it makes. So what was there before is known
-// exactly, and a condition on the revision holds for exactly that.
-func (c *call) commit(try func() error) error {
-	for range maxAttempts {
-		if err := try(); !hasCode(err, pool.CodeStaleRevision) {
-			return err
+// change has the pool changed by do, if look finds what it needs and If-Match
+// allows it. Nobody else changes the pool between the three. look may be nil.
+// Both may be called more than once.
+func (c *call) change(p *pool.Pool, look, do func(*pool.Mutation) error) (pool.Result, error) {
+	opt := pool.Options{Force: c.force, DryRun: c.dryRun, By: "admin API, " + client(c.r)}
+	return p.Mutate(opt, func(m *pool.Mutation) error {
+		if look != nil {
+			if err := look(m); err != nil {
+				return err
+			}
 		}
-	}
-	return refuse(http.StatusServiceUnavailable, codeBusy, "the pool is being changed too often; nothing was done")
+		if revision := m.Revision(); !c.match.allows(revision) {
+			return refuse(http.StatusPreconditionFailed, pool.CodeStaleRevision,
+				"the revision is %s, which If-Match does not name; read it again", etag(revision))
+		}
+		return do(m)
+	})
 }
 
-// options returns the options of a change to a pool that was seen with the
-// revision, unless If-Match forbids it.
-func (c *call) options(revision uint64) (pool.Options, error) {
-	if !c.match.allows(revision) {
-		return pool.Options{}, refuse(http.StatusPreconditionFailed, pool.CodeStaleRevision,
-			"the revision is %s, which If-Match does not name; read it again", etag(revision))
+// exists looks for the backend that the path names.
+func (c *call) exists(p *pool.Pool) func(*pool.Mutation) error {
+	return func(m *pool.Mutation) error {
+		if _, ok := m.Find(c.id); !ok {
+			return noBackend(p, c.id)
+		}
+		return nil
 	}
-	return pool.Options{IfMatch: &revision, Force: c.force, By: "admin API, " + client(c.r)}, nil
+}
+
+// done notes for the log what a change of one backend has changed.
+func (c *call) done(r pool.Result) {
+	var before, after any
+	for _, d := range r.Changes {
+		from, to := settingsBefore(d), settingsAfter(d)
+		if from != nil && to != nil {
+			from, to = from.differences(to)
+		}
+		before, after = from, to
+	}
+	c.entry.done(r.Revision, before, after)
 }
 
 // showChanged returns an answer that shows a backend after a change. revision

@@ -29,7 +29,6 @@ const (
 	codeReadOnlyField    = "read_only_field"
 	codeMissingField     = "missing_field"
 	codeBadField         = "bad_" // and the field's name
-	codeBusy             = "busy"
 	codeInternal         = "internal"
 )
 
@@ -80,6 +79,9 @@ var poolStatus = map[string]int{
 	pool.CodeStaleRevision:     http.StatusPreconditionFailed,
 	pool.CodeNoneAccepting:     http.StatusUnprocessableEntity,
 	pool.CodeAddressNotAllowed: http.StatusUnprocessableEntity,
+	pool.CodeTooManyChanges:    http.StatusInsufficientStorage,
+	pool.CodeStorageFailed:     http.StatusServiceUnavailable,
+	pool.CodeBusy:              http.StatusServiceUnavailable,
 }
 
 // asFailure makes any error one that can be answered. What is not a client's
@@ -94,10 +96,4 @@ func asFailure(err error) *failure {
 		}
 	}
 	return refuse(http.StatusInternalServerError, codeInternal, "internal error; see the log")
-}
-
-// hasCode reports whether err is the pool's error with the code.
-func hasCode(err error, code string) bool {
-	e, ok := errors.AsType[*pool.Error](err)
-	return ok && e.Code == code
 }

@@ -59,7 +59,7 @@ func streamEvents(c *call) (*answer, error) {
 	}
 	if streams.Add(1) > maxStreams {
 		streams.Add(-1)
-		return nil, refuse(http.StatusServiceUnavailable, codeBusy, "there are %d streams of events already", maxStreams)
+		return nil, refuse(http.StatusServiceUnavailable, pool.CodeBusy, "there are %d streams of events already", maxStreams)
 	}
 	// from here on nothing is missed that happens after the answer's head
 	sub := c.api.registry.Subscribe()

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"errors"
 	"maps"
 	"net"
 	"net/http"
@@ -71,12 +72,20 @@ func (s *settings) differences(o *settings) (before, after *settings) {
 	same = differ(&before.MaxRequests, &after.MaxRequests, s.MaxRequests, o.MaxRequests) && same
 	same = differ(&before.AdminState, &after.AdminState, s.AdminState, o.AdminState) && same
 	if !maps.Equal(s.Labels, o.Labels) {
-		before.Labels, after.Labels, same = s.Labels, o.Labels, false
+		before.Labels, after.Labels, same = someLabels(s.Labels), someLabels(o.Labels), false
 	}
 	if same {
 		return nil, nil
 	}
 	return before, after
+}
+
+// someLabels returns labels that are shown, though there be none.
+func someLabels(labels map[string]string) map[string]string {
+	if labels == nil {
+		return map[string]string{}
+	}
+	return labels
 }
 
 func differ[T comparable](before, after **T, from, to *T) (same bool) {
@@ -113,7 +122,11 @@ func (c *call) logDone() {
 	if c.entry.action == "" {
 		return
 	}
-	c.write(zapcore.InfoLevel, messages[c.entry.action], zap.String("outcome", "done"),
+	level, message, outcome := zapcore.InfoLevel, messages[c.entry.action], "done"
+	if c.dryRun {
+		level, message, outcome = zapcore.DebugLevel, "backend change rehearsed", "rehearsed"
+	}
+	c.write(level, message, zap.String("outcome", outcome),
 		zap.Uint64("revision", c.entry.revision), zap.Reflect("old", c.entry.old), zap.Reflect("new", c.entry.new))
 }
 
@@ -127,8 +140,16 @@ func (c *call) logRefused(f *failure, cause error) {
 	if f.status >= http.StatusInternalServerError {
 		level = zapcore.ErrorLevel
 	}
-	c.write(level, message, zap.String("outcome", "refused"), zap.Int("status", f.status),
-		zap.String("code", f.Code), zap.Error(cause))
+	if c.dryRun {
+		level = zapcore.DebugLevel
+	}
+	fields := []zap.Field{
+		zap.String("outcome", "refused"), zap.Int("status", f.status), zap.String("code", f.Code), zap.Error(cause),
+	}
+	if e, ok := errors.AsType[*pool.Error](cause); ok && e.Cause != nil {
+		fields = append(fields, zap.NamedError("cause", e.Cause))
+	}
+	c.write(level, message, fields...)
 }
 
 func (c *call) write(level zapcore.Level, message string, fields ...zap.Field) {

@@ -32,7 +32,7 @@ func TestLog(t *testing.T) {
 		{
 			"PATCH", oneBackend, `{"weight": 5, "priority": 0, "labels": {"a": "b"}}`,
 			`{"level":"info","msg":"backend changed by request","action":"patch","pool":"web","backend":"127.0.0.1:9001","outcome":"done","revision":2,` +
-				`"old":{"weight":1},"new":{"weight":5,"labels":{"a":"b"}}}`,
+				`"old":{"weight":1,"labels":{}},"new":{"weight":5,"labels":{"a":"b"}}}`,
 		},
 		{
 			"DELETE", shortcut + "?address=127.0.0.1:9001", "",
@@ -53,6 +53,16 @@ func TestLog(t *testing.T) {
 		{
 			"GET", allBackends + "/other", "",
 			`{"level":"info","msg":"request refused","outcome":"refused","status":404,"code":"unknown_backend","error":"pool \"web\" has no backend \"other\""}`,
+		},
+		{
+			"PATCH", oneBackend + "?dry_run=true", `{"weight": 5}`,
+			`{"level":"debug","msg":"backend change rehearsed","action":"patch","pool":"web","backend":"127.0.0.1:9001","outcome":"rehearsed","revision":1,` +
+				`"old":{"weight":1},"new":{"weight":5}}`,
+		},
+		{
+			"DELETE", allBackends + "/other?dry_run=true", "",
+			`{"level":"debug","msg":"backend change refused","action":"remove","pool":"web","backend":"other","outcome":"refused","status":404,` +
+				`"code":"unknown_backend","error":"pool \"web\" has no backend \"other\""}`,
 		},
 		{"GET", "/load_balance/status", "", ""},
 	} {

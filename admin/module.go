@@ -31,7 +31,7 @@ func UseRegistry(r *pool.Registry) { inUse = r }
 // `GET status` | Shows all pools with their backends
 // `GET events` | Streams all changes as server-sent events
 // `GET pools` | Shows all pools
-// `GET pools/{pool}` | Shows a pool with its backends
+// `GET pools/{pool}` | Shows a pool with its backends, and with `?wait=5s` waits for other instances
 // `GET pools/{pool}/explain` | Says which backend a request would get, and why no other
 // `GET pools/{pool}/backends` | Shows the backends of a pool
 // `POST pools/{pool}/backends` | Adds a backend
@@ -40,6 +40,8 @@ func UseRegistry(r *pool.Registry) { inUse = r }
 // `PATCH pools/{pool}/backends/{id}` | Changes a backend
 // `DELETE pools/{pool}/backends/{id}` | Removes a backend
 // `GET`, `POST`, `DELETE backends` | The same for the only pool, while there is one
+//
+// With `?dry_run=true` a change is checked and reported, and not made.
 type API struct {
 	registry *pool.Registry
 	logger   *zap.Logger

@@ -37,19 +37,25 @@ func parseQueryLists(raw string, allowed ...string) (url.Values, error) {
 	return values, nil
 }
 
-// readQuery reads the query of a change, which has `force` and whatever is
-// allowed beside it.
+// readQuery reads the query of a change, which has `force`, `dry_run` and
+// whatever is allowed beside them.
 func (c *call) readQuery(allowed ...string) (map[string]string, error) {
-	params, err := parseQuery(c.r.URL.RawQuery, append(allowed, "force")...)
+	params, err := parseQuery(c.r.URL.RawQuery, append(allowed, "force", "dry_run")...)
 	if err != nil {
 		return nil, err
 	}
-	switch force, given := params["force"]; {
-	case !given || force == "false":
-	case force == "true":
-		c.force = true
-	default:
-		return nil, refuse(http.StatusBadRequest, codeBadQuery, "query parameter force=%.40q is neither true nor false", force)
+	// that it is dry comes first: a refusal of the rest is part of the rehearsal
+	for _, p := range []struct {
+		name  string
+		value *bool
+	}{{"dry_run", &c.dryRun}, {"force", &c.force}} {
+		switch text, given := params[p.name]; {
+		case !given || text == "false":
+		case text == "true":
+			*p.value = true
+		default:
+			return nil, refuse(http.StatusBadRequest, codeBadQuery, "query parameter %s=%.40q is neither true nor false", p.name, text)
+		}
 	}
 	return params, nil
 }

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/caddy-loadbalance/caddy-loadbalance/config"
 	"github.com/caddy-loadbalance/caddy-loadbalance/pool"
 )
 
@@ -20,29 +19,31 @@ func replaceBackends(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	var was pool.View
-	var specs []pool.Spec
-	err = c.commit(func() error {
-		was = p.View()
-		opt, err := c.options(was.Revision)
-		if err != nil {
-			return err
-		}
-		specs = inputs.identify(was.Backends)
-		return p.Replace(specs, opt)
-	})
+	result, err := c.change(p, nil, func(m *pool.Mutation) error { return m.Replace(inputs.identify(m)) })
 	if err != nil {
 		return nil, err
 	}
-	before, after, started := compare(was.Backends, specs)
-	revision := was.Revision
-	if len(before)+len(after) > 0 {
-		revision++
+	done := report(result)
+	before, after := done.forLog()
+	c.entry.done(result.Revision, before, after)
+	if c.dryRun {
+		return wouldDo(result), nil
 	}
-	c.entry.done(revision, before, after)
-	c.awaitFirstChecks(p, started...)
+	c.awaitFirstChecks(p, started(result)...)
 	v := p.View()
-	return &answer{body: wireBackends(v.Backends), revision: v.Revision, tagged: true}, nil
+	done.Revision, done.Backends = v.Revision, wireBackends(v.Backends)
+	return &answer{body: done, revision: v.Revision, tagged: true}, nil
+}
+
+// started returns the ids of backends that are new servers.
+func started(r pool.Result) []string {
+	var ids []string
+	for _, d := range r.Changes {
+		if d.After != nil && (d.Before == nil || d.Before.Address != d.After.Address) {
+			ids = append(ids, d.ID)
+		}
+	}
+	return ids
 }
 
 // set is the backends of a body.
@@ -79,45 +80,15 @@ func (c *call) readSpecs() (*set, error) {
 
 // identify returns the specs. Those that were sent without an id have that of
 // the backend which is at their address now, so that it goes on as it is.
-func (s *set) identify(now []pool.BackendView) []pool.Spec {
-	at := make(map[config.Address]string, len(now))
-	for i := range now {
-		at[now[i].Address] = now[i].ID
-	}
+func (s *set) identify(m *pool.Mutation) []pool.Spec {
 	specs := slices.Clone(s.specs)
 	for i := range specs {
-		if id, taken := at[specs[i].Address]; taken && !s.named[i] && !s.ids[id] {
-			specs[i].ID = id
+		if s.named[i] {
+			continue
+		}
+		if now, taken := m.FindAddress(specs[i].Address); taken && !s.ids[now.ID] {
+			specs[i].ID = now.ID
 		}
 	}
 	return specs
-}
-
-// compare returns what differs between the backends before and after, and the
-// ids of those that are new servers.
-func compare(was []pool.BackendView, is []pool.Spec) (before, after []*settings, started []string) {
-	old := make(map[string]pool.Spec, len(was))
-	for i := range was {
-		old[was[i].ID] = was[i].Spec
-	}
-	kept := make(map[string]bool, len(is))
-	for _, spec := range is {
-		kept[spec.ID] = true
-		prev, existed := old[spec.ID]
-		if !existed {
-			after = append(after, settingsOf(spec))
-		} else if b, a := settingsOf(prev).differences(settingsOf(spec)); b != nil {
-			b.ID, a.ID = spec.ID, spec.ID
-			before, after = append(before, b), append(after, a)
-		}
-		if !existed || prev.Address != spec.Address {
-			started = append(started, spec.ID)
-		}
-	}
-	for i := range was {
-		if !kept[was[i].ID] {
-			before = append(before, settingsOf(was[i].Spec))
-		}
-	}
-	return before, after, started
 }

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"net/url"
@@ -59,7 +60,7 @@ func (d document) resolve(root document) document {
 // describe what no test looks at, so they are errors.
 var knownKeywords = []string{
 	"$ref", "additionalProperties", "allOf", "default", "description", "enum", "format", "items", "maxLength",
-	"maxProperties", "maximum", "minLength", "minimum", "pattern", "properties", "required", "type", "unevaluatedProperties",
+	"maxProperties", "maximum", "minLength", "minimum", "oneOf", "pattern", "properties", "required", "type", "unevaluatedProperties",
 }
 
 // check returns what is wrong with a value, by the schema. The value is as
@@ -91,6 +92,11 @@ func (d document) evaluate(root document, v any, at string) (judged map[string]b
 			judged[name] = true
 		}
 	}
+	if choices, ok := d["oneOf"].([]any); ok {
+		if err := checkOneOf(root, choices, v, at); err != nil {
+			return nil, err
+		}
+	}
 	switch v := v.(type) {
 	case map[string]any:
 		return judged, d.checkObject(root, v, judged, at)
@@ -103,6 +109,20 @@ func (d document) evaluate(root document, v any, at string) (judged map[string]b
 		}
 	}
 	return judged, nil
+}
+
+// checkOneOf makes sure that exactly one of the schemas describes the value.
+func checkOneOf(root document, choices []any, v any, at string) error {
+	var errs []error
+	for _, choice := range choices {
+		if err := choice.(document).check(root, v, at); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if len(errs) != len(choices)-1 {
+		return fmt.Errorf("%s: described by %d of %d schemas: %w", at, len(choices)-len(errs), len(choices), errors.Join(errs...))
+	}
+	return nil
 }
 
 func (d document) checkObject(root document, v map[string]any, judged map[string]bool, at string) error {
@@ -246,6 +266,9 @@ func (d document) judge(x exchange) (string, error) {
 	listed := response.at(d, "content", "application/json", "schema").codes()
 	if op == nil || isOfPath(failed.Code) && !slices.Contains(listed, any(failed.Code)) {
 		return key, d.judgeUnlisted(x, template, failed.Code)
+	}
+	if response == nil && (x.status == 503 || x.status == 507) {
+		response = op.at(d, "responses", "default")
 	}
 	if response == nil {
 		return key, fmt.Errorf("%s: the status is not described", key)

@@ -79,21 +79,22 @@ func (c *call) removeInBody(p *pool.Pool) (*answer, error) {
 
 func (c *call) removeID(p *pool.Pool, id string) (*answer, error) {
 	c.entry.backend = id
-	return c.remove(p, func() (pool.Spec, uint64, error) {
-		v, revision, err := findBackend(p, id)
-		return v.Spec, revision, err
+	return c.remove(p, func(m *pool.Mutation) (pool.Spec, error) {
+		spec, ok := m.Find(id)
+		if !ok {
+			return spec, noBackend(p, id)
+		}
+		return spec, nil
 	})
 }
 
 func (c *call) removeAddress(p *pool.Pool, addr config.Address) (*answer, error) {
 	c.entry.backend = addr.String()
-	return c.remove(p, func() (pool.Spec, uint64, error) {
-		v := p.View()
-		for i := range v.Backends {
-			if v.Backends[i].Address == addr {
-				return v.Backends[i].Spec, v.Revision, nil
-			}
+	return c.remove(p, func(m *pool.Mutation) (pool.Spec, error) {
+		spec, ok := m.FindAddress(addr)
+		if !ok {
+			return spec, refuse(http.StatusNotFound, pool.CodeUnknownBackend, "pool %q has no backend with the address %q", p.Name(), addr)
 		}
-		return pool.Spec{}, 0, refuse(http.StatusNotFound, pool.CodeUnknownBackend, "pool %q has no backend with the address %q", p.Name(), addr)
+		return spec, nil
 	})
 }

@@ -26,24 +26,16 @@ func addBackend(c *call) (*answer, error) {
 		return nil, err
 	}
 	c.entry.backend = spec.ID
-	var revision uint64
-	err = c.commit(func() error {
-		revision = p.Snapshot().Revision
-		opt, err := c.options(revision)
-		if err != nil {
-			return err
-		}
-		added, err := p.Add(spec, opt)
-		spec = added
-		return err
-	})
+	result, err := c.change(p, nil, func(m *pool.Mutation) error { return m.Add(spec) })
 	if err != nil {
 		return nil, err
 	}
-	revision++
-	c.entry.done(revision, nil, settingsOf(spec))
+	c.done(result)
+	if c.dryRun {
+		return wouldDo(result), nil
+	}
 	c.awaitFirstChecks(p, spec.ID)
-	ans := showChanged(p, spec, revision)
+	ans := showChanged(p, *result.Changes[0].After, result.Revision)
 	ans.status, ans.location = http.StatusCreated, backendPath(p.Name(), spec.ID)
 	return ans, nil
 }
@@ -64,33 +56,25 @@ func patchBackend(c *call) (*answer, error) {
 		return nil, err
 	}
 	patch := in.patch()
-	var was pool.Spec
-	var revision uint64
-	err = c.commit(func() error {
-		old, rev, err := findBackend(p, c.id)
-		if err != nil {
-			return err
-		}
-		was, revision = old.Spec, rev
-		opt, err := c.options(rev)
-		if err != nil {
-			return err
-		}
-		return p.Patch(c.id, patch, opt)
+	var spec pool.Spec
+	result, err := c.change(p, c.exists(p), func(m *pool.Mutation) error {
+		spec, _ = m.Find(c.id)
+		return m.Patch(c.id, patch)
 	})
 	if err != nil {
 		return nil, err
 	}
-	is := patch.Apply(was)
-	before, after := settingsOf(was).differences(settingsOf(is))
-	if before != nil {
-		revision++
+	c.done(result)
+	if c.dryRun {
+		return wouldDo(result), nil
 	}
-	c.entry.done(revision, before, after)
-	if was.Address != is.Address {
-		c.awaitFirstChecks(p, c.id)
+	for _, d := range result.Changes {
+		spec = *d.After
+		if d.Before.Address != d.After.Address {
+			c.awaitFirstChecks(p, c.id)
+		}
 	}
-	return showChanged(p, is, revision), nil
+	return showChanged(p, spec, result.Revision), nil
 }
 
 // removeBackend removes the backend that the path names.
@@ -103,34 +87,27 @@ func removeBackend(c *call) (*answer, error) {
 	if err := c.expectNoBody(); err != nil {
 		return nil, err
 	}
-	return c.remove(p, func() (pool.Spec, uint64, error) {
-		v, revision, err := findBackend(p, c.id)
-		return v.Spec, revision, err
-	})
+	return c.removeID(p, c.id)
 }
 
 // remove removes the backend that find finds.
-func (c *call) remove(p *pool.Pool, find func() (pool.Spec, uint64, error)) (*answer, error) {
-	var was pool.Spec
-	var revision uint64
-	err := c.commit(func() error {
-		var err error
-		if was, revision, err = find(); err != nil {
-			return err
+func (c *call) remove(p *pool.Pool, find func(*pool.Mutation) (pool.Spec, error)) (*answer, error) {
+	look := func(m *pool.Mutation) error {
+		spec, err := find(m)
+		if err == nil {
+			c.entry.backend = spec.ID
 		}
-		c.entry.backend = was.ID
-		opt, err := c.options(revision)
-		if err != nil {
-			return err
-		}
-		return p.Remove(was.ID, opt)
-	})
+		return err
+	}
+	result, err := c.change(p, look, func(m *pool.Mutation) error { return m.Remove(c.entry.backend) })
 	if err != nil {
 		return nil, err
 	}
-	revision++
-	c.entry.done(revision, settingsOf(was), nil)
-	return &answer{status: http.StatusNoContent, revision: revision, tagged: true}, nil
+	c.done(result)
+	if c.dryRun {
+		return wouldDo(result), nil
+	}
+	return &answer{status: http.StatusNoContent, revision: result.Revision, tagged: true}, nil
 }
 
 // begin reads what all changes of a pool have in common.

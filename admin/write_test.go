@@ -116,18 +116,23 @@ func TestPutBack(t *testing.T) {
 	if s.revision("web") != 2 || after.header.Get("ETag") != `"2"` {
 		t.Errorf("revision is %d, ETag %s", s.revision("web"), after.header.Get("ETag"))
 	}
-	var list []backendJSON
-	decode(t, after.body, &list)
+	list := replaced(t, after).Backends
 	if list[0].Weight != 9 || !list[1].Accepting || list[1].Source != pool.FromRuntime {
 		t.Errorf("got %s", after.body)
 	}
 	// what is left out has its default again
 	after = s.do("PUT", allBackends, `[{"address": "127.0.0.1:9001"}]`)
-	list = nil
-	decode(t, after.body, &list)
+	list = replaced(t, after).Backends
 	if len(list) != 1 || list[0].Weight != 1 || list[0].Source != pool.FromConfig {
 		t.Errorf("got %s", after.body)
 	}
+}
+
+// replaced is the answer to PUT.
+func replaced(t *testing.T, rep reply) (done reportJSON) {
+	t.Helper()
+	decode(t, rep.body, &done)
+	return done
 }
 
 // TestPutRearranges replaces backends by ones that take over each other's
@@ -139,8 +144,7 @@ func TestPutRearranges(t *testing.T) {
 		t.Helper()
 		rep := s.do("PUT", allBackends+"?force=true", body)
 		s.want(rep, 200, "")
-		list = nil
-		decode(t, rep.body, &list)
+		list = replaced(t, rep).Backends
 		var got []string
 		for _, b := range list {
 			got = append(got, b.ID+"="+b.Address)

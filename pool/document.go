@@ -13,8 +13,8 @@ const (
 	// newest that is read.
 	documentVersion = 1
 
-	// maxDocument is the most bytes of a document.
-	maxDocument = 32 << 20
+	// MaxDocument is the most bytes of a document that are stored or read.
+	MaxDocument = 16 << 20
 
 	// maxChanges is the most changes that a pool may have.
 	maxChanges = 1 << 16

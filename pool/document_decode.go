@@ -22,8 +22,8 @@ type decoded struct {
 // decodeDocument reads a document of the pool. Changes that are among those
 // known are not made anew. The error is a [DocumentError].
 func decodeDocument(pool string, data []byte, known []*change) (*decoded, error) {
-	if len(data) > maxDocument {
-		return nil, &DocumentError{Reason: fmt.Sprintf("%d bytes are more than %d", len(data), maxDocument)}
+	if len(data) > MaxDocument {
+		return nil, &DocumentError{Reason: fmt.Sprintf("%d bytes are more than %d", len(data), MaxDocument)}
 	}
 	d, err := readDocument(pool, data, known)
 	if err == nil {

@@ -273,7 +273,7 @@ func TestDamagedDocuments(t *testing.T) {
 		"source of added":   {added(`"address":"n:1","weight":1,"admin_state":"ready","source":"config"`), "source"},
 		"bad source":        {replace(`"source":"config"`, `"source":"Config"`), "source"},
 		"too many changes":  {documentOf(strings.Repeat("{},", maxChanges) + "{}"), "changes are more than"},
-		"too large":         {good + strings.Repeat(" ", maxDocument), "bytes are more than"},
+		"too large":         {good + strings.Repeat(" ", MaxDocument), "bytes are more than"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := decodeDocument("test", []byte(c.text), nil)

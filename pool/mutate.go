@@ -7,7 +7,7 @@ import (
 
 // maxTurn is how long a change waits for those before it. Each takes some
 // milliseconds, unless the storage does not answer.
-const maxTurn = 10 * time.Second
+const maxTurn = 15 * time.Second
 
 // Options of a runtime change.
 type Options struct {
@@ -190,7 +190,7 @@ func (p *Pool) encode(t *transaction, stored []byte) error {
 	if err != nil {
 		return err
 	}
-	if len(data) > maxDocument {
+	if len(data) > MaxDocument {
 		return tooManyChanges(p.name)
 	}
 	next.data = data

@@ -127,6 +127,7 @@ func (m *Mutation) Remove(id string) error {
 
 // Replace makes the pool consist of exactly these backends.
 func (m *Mutation) Replace(specs []Spec) error {
+	m.kept = []string{} // if it is none, that is known
 	wanted := make(map[string]bool, len(specs))
 	for i := range specs {
 		id := specs[i].ID
