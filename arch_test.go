@@ -23,7 +23,7 @@ var layers = map[string]struct {
 	because string
 }{
 	".": {
-		"admin caddyfile command proxy health discovery balancer sticky pool config metrics",
+		"admin caddyfile command proxy health discovery balancer sticky persist pool config metrics",
 		"the root wires everything together, for Caddy to load; main packages are above it",
 	},
 	"cmd/caddy": {
@@ -62,6 +62,14 @@ var layers = map[string]struct {
 		"pool config metrics",
 		"sessions stand before the policy and know backends; which policy follows, and what is sent to whom, is not their concern",
 	},
+	"persist": {
+		"pool config",
+		"documents are the pool's, and so is what follows from them; requests must not be able to wait for the storage",
+	},
+	"integration/persist": {
+		"integration/process",
+		"what outlasts a process is tested from the outside too",
+	},
 	"pool": {
 		"config metrics",
 		"pools forward nothing and probe nothing: others reach them through interfaces that are defined there",
@@ -85,6 +93,10 @@ var layers = map[string]struct {
 	"integration": {
 		"integration/process integration/curl",
 		"the real binary is tested from the outside, as its users see it",
+	},
+	"integration/command": {
+		"integration/process",
+		"commands are run as users do, and seen from the outside",
 	},
 	"integration/compare": {
 		"integration/process",
