@@ -3,7 +3,6 @@ package command
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,14 +18,14 @@ const maxEvent = 1 << 20
 
 // event is one of the stream.
 type event struct {
-	At      time.Time       `json:"at"`
-	Event   string          `json:"event"`
-	Pool    string          `json:"pool"`
-	Backend string          `json:"backend"`
-	Reason  string          `json:"reason"`
-	By      string          `json:"by"`
-	Old     json.RawMessage `json:"old"`
-	New     json.RawMessage `json:"new"`
+	At      time.Time `json:"at"`
+	Event   string    `json:"event"`
+	Pool    string    `json:"pool"`
+	Backend string    `json:"backend"`
+	Reason  string    `json:"reason"`
+	By      string    `json:"by"`
+	Old     string    `json:"old"`
+	New     string    `json:"new"`
 }
 
 func eventsCommand() *cobra.Command {
@@ -120,7 +119,7 @@ func (e *event) text() string {
 	if e.Reason != "" {
 		more = append(more, e.Reason)
 	}
-	if len(e.Old) > 0 && len(e.New) > 0 {
+	if e.Old != "" && e.New != "" {
 		more = append(more, fmt.Sprintf("%s to %s", e.Old, e.New))
 	}
 	if e.By != "" {

@@ -100,7 +100,7 @@ func TestEvents(t *testing.T) {
 	process.Eventually(t, func() error {
 		s.must("weight", a, "2")
 		s.must("weight", a, "3")
-		return out.has("  changed  web  "+a+": ", `{"weight":2} to {"weight":3}`)
+		return out.has("  changed  web  "+a+": ", "weight=2 to weight=3")
 	})
 	s.must("add", b, "--wait", "20s")
 	s.must("remove", b)
