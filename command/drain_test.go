@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 )
 
 // draining is an API at which a drain goes through the answers, one with each
@@ -60,6 +61,10 @@ func TestDrain(t *testing.T) {
 			"web1 --then maintenance --force", []string{inMaintenance},
 			0, "web1 of pool web is in maintenance after ", "", `drain?force=true {"then":"maintenance"}`,
 		},
+		{
+			"web1", []string{waits("sessions, for 4m59s"), waits("sessions, for 4m58s"), waits("sessions, for 58.5s"), drained},
+			0, "web1 of pool web has drained after ", "draining web1: waits for sessions, for 4m59s\n", "drain {}",
+		},
 		{"web1 --no-wait", nil, 0, "web1 of pool web is draining", "", "drain {}"},
 		{"web1", []string{readyAgain}, exitUnfinished, "", "Error: web1 is ready: somebody has cancelled the drain\n", "drain {}"},
 		{"web1", []string{inMaintenance}, exitUnfinished, "", "Error: web1 is maintenance: somebody has cancelled the drain\n", "drain {}"},
@@ -84,8 +89,19 @@ func TestDrain(t *testing.T) {
 }
 
 func TestDrainToItsDeadline(t *testing.T) {
-	f := draining(t, waits("1 tunnel"), waits("1 tunnel"), waits("1 tunnel"), "gone")
-	got := run(t, "drain", "web1", "--deadline", "200ms", "--then", "remove", "--address", f.addr())
+	f := draining(t)
+	began, over := time.Now(), false
+	f.on("GET /load_balance/pools/web/backends/web1", func() (int, string) {
+		switch {
+		case time.Since(began) < 1100*time.Millisecond:
+			return 200, waits("1 tunnel")
+		case !over:
+			over = true
+			return 200, waits("its removal")
+		}
+		return 404, `{"error":"gone","code":"unknown_backend"}`
+	})
+	got := run(t, "drain", "web1", "--deadline", "1s", "--then", "remove", "--address", f.addr())
 	same(t, "code", got.code, 0)
 	contains(t, "output", got.out, "was removed after ", ", at its deadline; it waited for 1 tunnel\n")
 }

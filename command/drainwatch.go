@@ -21,6 +21,7 @@ type drainWatch struct {
 	pool, id, then string
 	began          time.Time
 	left           string // what the drain waited for when it was last looked at
+	atDeadline     string // the same, of when its deadline had not yet come
 }
 
 // drainStep is what a look at a drain has seen.
@@ -49,8 +50,8 @@ func (o *drainOptions) follow(ctx context.Context, cmd *cobra.Command, w *drainW
 		default:
 			return err
 		}
-		if o.json && step.answer != nil && printed != step.left+step.over {
-			printed = step.left + step.over
+		if now := withoutDurations(step.left) + step.over; o.json && step.answer != nil && now != printed {
+			printed = now
 			if _, err := io.WriteString(cmd.OutOrStdout(), oneLine(step.answer)); err != nil {
 				return err
 			}
@@ -59,7 +60,9 @@ func (o *drainOptions) follow(ctx context.Context, cmd *cobra.Command, w *drainW
 			p.end()
 			return o.finish(cmd, w, step)
 		}
-		w.left = step.left
+		if w.left = step.left; time.Since(w.began) < o.deadline {
+			w.atDeadline = w.left
+		}
 		p.show(fmt.Sprintf("draining %s: waits for %s", w.id, w.left))
 		select {
 		case <-ctx.Done():
@@ -87,8 +90,8 @@ func (o *drainOptions) finish(cmd *cobra.Command, w *drainWatch, step drainStep)
 	}
 	took := time.Since(w.began)
 	text := fmt.Sprintf("%s of pool %s %s after %s", w.id, w.pool, step.over, milliseconds(float64(took.Microseconds())/1000))
-	if o.deadline > 0 && took >= o.deadline && w.left != "" {
-		text += ", at its deadline; it waited for " + w.left
+	if o.deadline > 0 && took >= o.deadline && w.atDeadline != "" {
+		text += ", at its deadline; it waited for " + w.atDeadline
 	}
 	_, err := fmt.Fprintln(cmd.OutOrStdout(), printable(text))
 	return err

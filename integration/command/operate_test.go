@@ -113,7 +113,7 @@ func TestExplain(t *testing.T) {
 	s := serve(t, "--backend", a, "--backend", b, "--policy", "client_ip_hash")
 	s.must("maintenance", b)
 	text := s.must("explain", "http://example.com/cart?x=1", "--client-ip", "192.0.2.7", "--header", "X-User: 7", "--cookie", "a=b")
-	contains(t, "explain", text, "pool web: "+a, "policy client_ip_hash, revision ", "*  "+a+"  up ", b+"  maintenance ")
+	contains(t, "explain", text, "pool web: "+a+", policy client_ip_hash, revision ", "*  "+a+"  up ", b+"  maintenance ")
 	doc := documents(t, s.must("explain", "--json"))[0]
 	same(t, "backend", doc["backend"].(map[string]any)["id"].(string), a)
 	same(t, "code", s.do("explain", "/", "--client-ip", "nobody").code, 4)
