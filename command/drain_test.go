@@ -49,20 +49,24 @@ func TestDrain(t *testing.T) {
 		sends   string
 	}{
 		{
-			"web1", []string{waits("2 requests"), waits("2 requests"), waits("1 request"), drained},
+			"web1",
+			[]string{waits("2 requests"), waits("2 requests"), waits("1 request"), drained},
 			0, "web1 of pool web has drained after ",
 			"draining web1: waits for 2 requests\ndraining web1: waits for 1 request\n", "drain {}",
 		},
 		{
-			"10.0.0.1 --deadline 90s --then remove", []string{waits("1 tunnel"), "gone"},
+			"10.0.0.1 --deadline 90s --then remove",
+			[]string{waits("1 tunnel"), "gone"},
 			0, "web1 of pool web was removed after ", "draining web1: waits for 1 tunnel\n", `drain {"deadline":"1m30s","then":"remove"}`,
 		},
 		{
-			"web1 --then maintenance --force", []string{inMaintenance},
+			"web1 --then maintenance --force",
+			[]string{inMaintenance},
 			0, "web1 of pool web is in maintenance after ", "", `drain?force=true {"then":"maintenance"}`,
 		},
 		{
-			"web1", []string{waits("sessions, for 4m59s"), waits("sessions, for 4m58s"), waits("sessions, for 58.5s"), drained},
+			"web1",
+			[]string{waits("sessions, for 4m59s"), waits("sessions, for 4m58s"), waits("sessions, for 58.5s"), drained},
 			0, "web1 of pool web has drained after ", "draining web1: waits for sessions, for 4m59s\n", "drain {}",
 		},
 		{"web1 --no-wait", nil, 0, "web1 of pool web is draining", "", "drain {}"},
@@ -70,7 +74,9 @@ func TestDrain(t *testing.T) {
 		{"web1", []string{inMaintenance}, exitUnfinished, "", "Error: web1 is maintenance: somebody has cancelled the drain\n", "drain {}"},
 		{"web1", []string{"gone"}, exitUnfinished, "", "Error: web1 is gone: somebody has removed it\n", "drain {}"},
 		{
-			"web1 --timeout 250ms", []string{waits("1 request")}, exitUnfinished, "",
+			"web1 --timeout 250ms",
+			[]string{waits("1 request")},
+			exitUnfinished, "",
 			"draining web1: waits for 1 request\nError: the drain of web1 is not over after 250ms, and goes on: it waits for 1 request\n", "drain {}",
 		},
 	}

@@ -78,7 +78,7 @@ func followEvents(cmd *cobra.Command, o *target) error {
 }
 
 // printEvents prints the events of one stream until it ends.
-func (o *target) printEvents(ctx context.Context, c *client, w io.Writer) error {
+func (t *target) printEvents(ctx context.Context, c *client, w io.Writer) error {
 	resp, err := c.send(ctx, http.MethodGet, path("events"), nil)
 	if err != nil {
 		return err
@@ -95,10 +95,10 @@ func (o *target) printEvents(ctx context.Context, c *client, w io.Writer) error 
 		if err := c.decode([]byte(data), &e); err != nil {
 			return err
 		}
-		if o.pool != "" && e.Pool != o.pool {
+		if t.pool != "" && e.Pool != t.pool {
 			continue
 		}
-		if !o.json {
+		if !t.json {
 			data = e.text()
 		}
 		if _, err := fmt.Fprintln(w, data); err != nil {
