@@ -53,6 +53,8 @@ func drainBackend(c *call) (*answer, error) {
 	if c.dryRun {
 		return wouldDo(result), nil
 	}
+	c.logDone() // and not when the wait is over
+	c.entry.action = ""
 	if len(result.Changes) > 0 {
 		was.Spec = *result.Changes[0].After
 	}

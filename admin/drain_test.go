@@ -58,6 +58,9 @@ func cancelled(t *testing.T) reply {
 	s.want(s.do("PATCH", oneBackend, `{"admin_state": "ready"}`), 200, "")
 	rep := <-answered
 	s.want(rep, 409, codeDrainCancelled)
+	if n := s.logs.FilterMessage("backend drain started by request").Len(); n != 1 {
+		t.Errorf("%d lines of the log say that the drain has begun", n)
+	}
 	return rep
 }
 
