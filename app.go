@@ -75,7 +75,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("events app is a %T", events)
 	}
 	a.events = app
-	return nil
+	return a.whenStopping()
 }
 
 // define notes a handler's definition of a pool. The same definition may come
@@ -171,8 +171,12 @@ func (a *App) Stop() error {
 	return nil
 }
 
-// Cleanup does what Stop does, for configs which end without being stopped.
-func (a *App) Cleanup() error { return a.Stop() }
+// Cleanup does what Stop does, for configs which end without being stopped. By
+// now the servers have stopped.
+func (a *App) Cleanup() error {
+	defer a.awaitTunnels()
+	return a.Stop()
+}
 
 func (a *App) undo() {
 	for _, stop := range slices.Backward(a.stop) {

@@ -32,6 +32,7 @@ type Snapshot struct {
 	Replaced chan struct{}
 
 	sessions Sessions // nil: clients are not kept with their backends
+	policy   string   // its name
 }
 
 // Tier is a set of accepting members of one priority, and their picker.
@@ -127,7 +128,9 @@ func (m *Member) Release() {
 
 // free is Release without a look at who waits for the slot.
 func (m *Member) free() {
-	m.inFlight.Add(-1)
+	if m.inFlight.Add(-1) == 0 {
+		m.pool.emptied(m.Backend)
+	}
 	if m.gated {
 		m.trial.leave()
 	}
