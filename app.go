@@ -11,8 +11,10 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 	"go.uber.org/zap"
 
+	"github.com/caddy-loadbalance/caddy-loadbalance/config"
 	"github.com/caddy-loadbalance/caddy-loadbalance/discovery"
 	"github.com/caddy-loadbalance/caddy-loadbalance/metrics"
+	"github.com/caddy-loadbalance/caddy-loadbalance/persist"
 	"github.com/caddy-loadbalance/caddy-loadbalance/pool"
 )
 
@@ -22,11 +24,14 @@ func init() { caddy.RegisterModule(new(App)) }
 // them back when it stops. It needs no configuration: it is there as soon as a
 // `load_balance` handler is.
 type App struct {
+	config.App
+
 	ctx    caddy.Context
 	logger *zap.Logger
 	events *caddyevents.App
 
 	secret storedSecret
+	store  *persist.Store
 
 	mu       sync.Mutex
 	defined  map[string]*definition
@@ -51,7 +56,11 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 
 // Provision prepares the app.
 func (a *App) Provision(ctx caddy.Context) error {
+	if err := a.Validate(); err != nil {
+		return err
+	}
 	a.ctx, a.logger = ctx, ctx.Logger()
+	a.store = a.newStore()
 	a.defined = make(map[string]*definition)
 	a.referred = make(map[string]bool)
 	if err := metrics.Register(ctx.GetMetricsRegistry(), registry); err != nil {
@@ -66,7 +75,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("events app is a %T", events)
 	}
 	a.events = app
-	return nil
+	return a.whenStopping()
 }
 
 // define notes a handler's definition of a pool. The same definition may come
@@ -104,26 +113,42 @@ func (a *App) Start() error {
 	}
 	a.keepSecret()
 	a.tellOfSharedCookies()
+	pools, err := a.acquire()
+	if err != nil {
+		a.undo()
+		return err
+	}
+	a.loadStored(pools)
 	checker.SetLogger(a.logger.Named("health"))
 	for name, d := range a.defined {
-		p, err := registry.Acquire(name)
-		if err != nil {
-			a.undo()
-			return fmt.Errorf("pool %q: %w", name, err)
-		}
+		p := pools[name]
 		p.Commit(a, d.def)
-		a.stop = append(a.stop, func() {
-			p.Withdraw(a)
-			if err := registry.Release(name); err != nil {
-				a.logger.Error("releasing pool", zap.String("pool", name), zap.Error(err))
-			}
-		})
+		a.stop = append(a.stop, func() { p.Withdraw(a) })
 		if d.source != nil {
 			a.stop = append(a.stop, runner.Start(p, d.def.Discovery, d.source, a.logger))
 		}
 	}
 	a.settle()
 	return nil
+}
+
+// acquire returns the pools that the config defines, which are there until it
+// stops.
+func (a *App) acquire() (map[string]*pool.Pool, error) {
+	pools := make(map[string]*pool.Pool, len(a.defined))
+	for name := range a.defined {
+		p, err := registry.Acquire(name)
+		if err != nil {
+			return nil, fmt.Errorf("pool %q: %w", name, err)
+		}
+		pools[name] = p
+		a.stop = append(a.stop, func() {
+			if err := registry.Release(name); err != nil {
+				a.logger.Error("releasing pool", zap.String("pool", name), zap.Error(err))
+			}
+		})
+	}
+	return pools, nil
 }
 
 // firstAnswers is how long the start of a config waits for discovery, so that
@@ -146,8 +171,12 @@ func (a *App) Stop() error {
 	return nil
 }
 
-// Cleanup does what Stop does, for configs which end without being stopped.
-func (a *App) Cleanup() error { return a.Stop() }
+// Cleanup does what Stop does, for configs which end without being stopped. By
+// now the servers have stopped.
+func (a *App) Cleanup() error {
+	defer a.awaitTunnels()
+	return a.Stop()
+}
 
 func (a *App) undo() {
 	for _, stop := range slices.Backward(a.stop) {

@@ -23,7 +23,7 @@ var layers = map[string]struct {
 	because string
 }{
 	".": {
-		"admin caddyfile command proxy health discovery balancer sticky pool config metrics",
+		"admin caddyfile command proxy health discovery balancer sticky persist pool config metrics",
 		"the root wires everything together, for Caddy to load; main packages are above it",
 	},
 	"cmd/caddy": {
@@ -61,6 +61,14 @@ var layers = map[string]struct {
 	"sticky": {
 		"pool config metrics",
 		"sessions stand before the policy and know backends; which policy follows, and what is sent to whom, is not their concern",
+	},
+	"persist": {
+		"pool config",
+		"documents are the pool's, and so is what follows from them; requests must not be able to wait for the storage",
+	},
+	"integration/persist": {
+		"integration/process",
+		"what outlasts a process is tested from the outside too",
 	},
 	"pool": {
 		"config metrics",

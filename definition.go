@@ -18,7 +18,7 @@ import (
 // definition makes of the handler's configuration what the pool is to be, and
 // returns the source of discovered backends, or nil.
 func (h *Handler) definition(ctx caddy.Context, app *App) (*pool.Definition, discovery.Source, error) {
-	def := &pool.Definition{Sink: app.sink}
+	def := &pool.Definition{Sink: app.sink, Store: app.storeOf(&h.Handler)}
 	var err error
 	if def.Allow, err = config.ParsePrefixes(h.AllowBackends); err != nil {
 		return nil, nil, fmt.Errorf("allow_backends: %w", err)

@@ -10,6 +10,7 @@ import (
 func init() {
 	httpcaddyfile.RegisterHandlerDirective("load_balance", parseDirective)
 	httpcaddyfile.RegisterDirectiveOrder("load_balance", httpcaddyfile.Before, "reverse_proxy")
+	httpcaddyfile.RegisterGlobalOption("load_balance", caddyfile.ParseGlobal)
 }
 
 // parseDirective makes a handler of the `load_balance` directive.

@@ -79,7 +79,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	if h.RefersOnly() {
 		app.refer(h.Pool)
-		return h.use(ctx, h.Pool, nil)
+		return h.use(ctx, app, h.Pool, nil)
 	}
 	// the name and the fingerprint come first: loading modules consumes their
 	// configuration
@@ -94,18 +94,19 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := app.define(id, def, source); err != nil {
 		return err
 	}
-	return h.use(ctx, id.name, def)
+	return h.use(ctx, app, id.name, def)
 }
 
 // use acquires the pool and makes the forwarding part. def is nil if the pool
 // is defined elsewhere.
-func (h *Handler) use(ctx caddy.Context, name string, def *pool.Definition) error {
+func (h *Handler) use(ctx caddy.Context, app *App, name string, def *pool.Definition) error {
 	p, err := registry.Acquire(name)
 	if err != nil {
 		return fmt.Errorf("pool %q: %w", name, err)
 	}
 	h.pool, h.acquired = p, name
 	if def != nil {
+		app.preload(p, def)
 		p.Seed(def)
 	}
 	h.proxy, err = proxy.New(ctx, &h.Handler, p)

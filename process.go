@@ -4,6 +4,7 @@ import (
 	"github.com/caddy-loadbalance/caddy-loadbalance/admin"
 	"github.com/caddy-loadbalance/caddy-loadbalance/discovery"
 	"github.com/caddy-loadbalance/caddy-loadbalance/health"
+	"github.com/caddy-loadbalance/caddy-loadbalance/persist"
 	"github.com/caddy-loadbalance/caddy-loadbalance/pool"
 )
 
@@ -13,6 +14,7 @@ var (
 	checker  = health.NewChecker(health.Options{})
 	registry = pool.NewRegistry(checker)
 	runner   = discovery.NewRunner()
+	instance = persist.NewInstance()
 )
 
 func init() { admin.UseRegistry(registry) }

@@ -23,6 +23,8 @@ var messages = map[string]string{
 	pool.EventRemoved:     "backend removed",
 	pool.EventChanged:     "backend changed",
 	pool.EventYielded:     "runtime change dropped",
+
+	pool.EventDrainFinished: "drain finished",
 }
 
 // logged tells which changes of a pool's set of backends have a log line of
@@ -30,7 +32,7 @@ var messages = map[string]string{
 func logged(e pool.Event) bool {
 	switch e.Name {
 	case pool.EventAdded, pool.EventRemoved, pool.EventChanged:
-		return e.By == pool.ByConfig || e.By == pool.ByDiscovery
+		return e.By == pool.ByConfig || e.By == pool.ByDiscovery || e.By == pool.ByDrain
 	}
 	return true
 }
@@ -66,6 +68,9 @@ func fields(e pool.Event) []zap.Field {
 	if e.Old != e.New {
 		f = append(f, zap.String("old", e.Old), zap.String("new", e.New))
 	}
+	if e.Then != "" {
+		f = append(f, zap.String("then", string(e.Then)))
+	}
 	if e.By != "" {
 		f = append(f, zap.String("by", e.By))
 	}
@@ -75,6 +80,6 @@ func fields(e pool.Event) []zap.Field {
 func data(e pool.Event) map[string]any {
 	return map[string]any{
 		"pool": e.Pool, "backend": e.Backend, "address": e.Address, "reason": e.Reason,
-		"after": e.Lasted.Seconds(), "old": e.Old, "new": e.New, "by": e.By,
+		"after": e.Lasted.Seconds(), "old": e.Old, "new": e.New, "then": string(e.Then), "by": e.By,
 	}
 }

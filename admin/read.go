@@ -21,18 +21,26 @@ func showPools(c *call) (*answer, error) {
 func (c *call) wirePools(backends bool) []poolJSON {
 	pools := []poolJSON{}
 	for _, p := range c.api.registry.Pools() {
-		pools = append(pools, wirePool(p.View(), backends))
+		pools = append(pools, wirePool(p, p.View(), backends))
 	}
 	return pools
 }
 
 // showPool shows a pool with its backends.
 func showPool(c *call) (*answer, error) {
-	v, err := c.view()
+	params, err := parseQuery(c.r.URL.RawQuery, "wait")
 	if err != nil {
 		return nil, err
 	}
-	return &answer{body: wirePool(v, true), revision: v.Revision, tagged: true}, nil
+	p, err := c.findPool()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.awaitInstances(p, params["wait"]); err != nil {
+		return nil, err
+	}
+	v := p.View()
+	return &answer{body: wirePool(p, v, true), revision: v.Revision, tagged: true}, nil
 }
 
 // showBackends shows the backends of a pool.

@@ -16,17 +16,20 @@ type statusJSON struct {
 
 // poolJSON is a pool. Numbers of requests are sums over its backends.
 type poolJSON struct {
-	Name      string        `json:"name"`
-	Revision  uint64        `json:"revision"`
-	Total     int           `json:"total"`     // backends
-	Accepting int           `json:"accepting"` // of them
-	InFlight  int64         `json:"in_flight"`
-	Tunnels   int64         `json:"tunnels"`
-	Queued    int64         `json:"queued"`
-	Queue     *queueJSON    `json:"queue,omitempty"` // nil: there is none
-	Retries   uint64        `json:"retries"`
-	Refused   uint64        `json:"retries_refused"`   // by the retry budget
-	Backends  []backendJSON `json:"backends,omitzero"` // nil: not shown
+	Name      string       `json:"name"`
+	Revision  uint64       `json:"revision"`
+	Total     int          `json:"total"`     // backends
+	Accepting int          `json:"accepting"` // of them
+	InFlight  int64        `json:"in_flight"`
+	Tunnels   int64        `json:"tunnels"`
+	Queued    int64        `json:"queued"`
+	Queue     *queueJSON   `json:"queue,omitempty"` // nil: there is none
+	Retries   uint64       `json:"retries"`
+	Refused   uint64       `json:"retries_refused"` // by the retry budget
+	Storage   *storageJSON `json:"storage"`
+
+	Instances []instanceJSON `json:"instances,omitempty"`
+	Backends  []backendJSON  `json:"backends,omitzero"` // nil: not shown
 }
 
 // queueJSON is the queue of a pool. Times are in milliseconds.
@@ -130,8 +133,9 @@ func wireBackends(views []pool.BackendView) []backendJSON {
 	return list
 }
 
-// wirePool returns the pool, with its backends if they are wanted.
-func wirePool(v pool.View, backends bool) poolJSON {
+// wirePool returns the pool as it was seen, with its backends if they are
+// wanted.
+func wirePool(from *pool.Pool, v pool.View, backends bool) poolJSON {
 	p := poolJSON{
 		Name: v.Name, Revision: v.Revision, Total: len(v.Backends),
 		Retries: v.Retries, Refused: v.RetriesRefused,
@@ -144,6 +148,7 @@ func wirePool(v pool.View, backends bool) poolJSON {
 		p.InFlight += b.InFlight
 		p.Tunnels += b.Tunnels
 	}
+	p.Storage, p.Instances = wireStorage(from)
 	p.Queued, p.Queue = v.Queue.Length, wireQueue(v.Queue)
 	if backends {
 		p.Backends = wireBackends(v.Backends)

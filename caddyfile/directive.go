@@ -9,7 +9,7 @@ import (
 
 // subdirectives are those of the directive's own block.
 var subdirectives = merge(backendsTable, balancingTable, healthTable, passiveTable,
-	streamingTable, clientTable, headersTable, transportTable, unavailableTable, unsupportedTable)
+	streamingTable, clientTable, headersTable, transportTable, persistTable, unsupportedTable)
 
 // Parse reads the directive from h, whose matcher token, if any, has been
 // taken off already. On top of [Unmarshal] it refuses a second definition of a
@@ -41,6 +41,7 @@ func Parse(h httpcaddyfile.Helper) (*config.Handler, error) {
 //		dynamic         <source> [<options...>]
 //		pool            <name>
 //		allow_backends  [private_ranges] <ranges...>
+//		persist         on|off
 //
 //		# selection and retries
 //		lb_policy        <name> [<options...>]

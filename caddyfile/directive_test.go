@@ -77,6 +77,8 @@ func TestSubdirectives(t *testing.T) {
 		"pool web":                      `"pool":"web"`,
 		"dynamic test x {\n y z\n}":     `"dynamic_backends":{"source":"test","args":["x"],"options":{"y":["z"]}}`,
 		"allow_backends 10.0.0.0/8 ::1": `"allow_backends":["10.0.0.0/8","::1"]`,
+		"persist on":                    `"persist":true`,
+		"persist off":                   `"persist":false`,
 
 		"lb_policy test a b":               `"load_balancing":{"selection_policy":{"policy":"test","args":["a","b"]}}`,
 		"lb_retries 3":                     `"load_balancing":{"retries":3}`,

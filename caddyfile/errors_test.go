@@ -189,7 +189,10 @@ var blockErrors = []struct{ block, want string }{
 	{"copy_response_headers", `copy_response_headers is not supported; use the intercept directive around load_balance, at Testfile:2`},
 	{"@bad status 500", `response matcher @bad is not supported; use the intercept directive around load_balance, at Testfile:2`},
 
-	{"persist off", `persist is not available in this version, at Testfile:2`},
+	{"persist", `wrong argument count or unexpected line ending after 'persist', at Testfile:2`},
+	{"persist yes", `persist: expecting on or off, got "yes", at Testfile:2`},
+	{"persist on off", `persist: unexpected argument "off", at Testfile:2`},
+	{"persist on\npersist off", `persist is already set (Testfile:2), at Testfile:3`},
 }
 
 func TestErrors(t *testing.T) {

@@ -5,11 +5,6 @@ import (
 	"strings"
 )
 
-// unavailableTable has names that are reserved for options to come.
-var unavailableTable = each(func(p *parser) error {
-	return p.d.Errf("%s is not available in this version", p.d.Val())
-}, "persist")
-
 // unsupportedTable has what reverse_proxy does with responses by routes of its
 // own, which Caddy has a directive for that works with every handler.
 var unsupportedTable = each(func(p *parser) error {

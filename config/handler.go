@@ -46,6 +46,12 @@ type Handler struct {
 	// providers keep the metadata of the machine.
 	AllowBackends []string `json:"allow_backends,omitempty"`
 
+	// Whether what is changed through the admin API is kept in Caddy's storage:
+	// it outlasts restarts and crashes then, and all instances of Caddy that
+	// share the storage have it. If not, it is lost when Caddy stops, and what
+	// may be stored is not looked at. Default: true.
+	Persist *bool `json:"persist,omitempty"`
+
 	Forwarding
 }
 

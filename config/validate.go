@@ -46,7 +46,7 @@ func (h *Handler) Validate() error {
 // it sets nothing that defines a pool. Retry settings belong to the handler.
 func (h *Handler) RefersOnly() bool {
 	return len(h.Backends) == 0 && h.DynamicRaw == nil && h.HealthChecks == nil &&
-		h.Transport == nil && h.AllowBackends == nil && h.LoadBalancing.OfPool() == nil
+		h.Transport == nil && h.AllowBackends == nil && h.Persist == nil && h.LoadBalancing.OfPool() == nil
 }
 
 // OfPool returns the settings that define the pool, and not how one handler

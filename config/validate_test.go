@@ -174,6 +174,7 @@ func TestRefersOnly(t *testing.T) {
 		`{"pool": "x", "health_checks": {}}`:                                    false,
 		`{"pool": "x", "transport": {}}`:                                        false,
 		`{"pool": "x", "allow_backends": []}`:                                   false,
+		`{"pool": "x", "persist": true}`:                                        false,
 		`{"pool": "x", "load_balancing": {"all_down": "fail"}}`:                 false,
 		`{"pool": "x", "load_balancing": {"slow_start": 1}}`:                    false,
 		`{"pool": "x", "load_balancing": {"bounded_load": 2}}`:                  false,
@@ -186,24 +187,6 @@ func TestRefersOnly(t *testing.T) {
 		}
 		if got := h.RefersOnly(); got != want {
 			t.Errorf("%s: %v", cfg, got)
-		}
-	}
-}
-
-// What does not exist yet must not look as if it did.
-func TestReservedNamesAreUnknown(t *testing.T) {
-	for _, name := range []string{
-		"persist",
-	} {
-		for _, place := range []string{
-			`{%s}`, `{"backends": [{%s}]}`, `{"load_balancing": {%s}}`, `{"transport": {%s}}`,
-			`{"health_checks": {%s}}`, `{"health_checks": {"active": {%s}}}`, `{"health_checks": {"passive": {%s}}}`,
-		} {
-			cfg := fmt.Sprintf(place, fmt.Sprintf("%q: 1", name))
-			err := caddy.StrictUnmarshalJSON([]byte(cfg), new(Handler))
-			if err == nil || !strings.Contains(err.Error(), name) {
-				t.Errorf("%s: error %v", cfg, err)
-			}
 		}
 	}
 }

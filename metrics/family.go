@@ -68,7 +68,7 @@ var (
 	poolRevision   = gauge("pool_revision", "pool", "Revision of the pool, which grows with every change of its backends.")
 	retriesTotal   = counter("retries_total", "pool", "Attempts after the first one of a request.")
 	retriesRefused = counter("retries_refused_total", "pool", "Requests that were not tried again because the retry budget was used up.")
-	selectionFails = counter("selection_failures_total", "pool reason", "Selections that found no backend: none_accepting, all_full, queue_full or waited_too_long.")
+	selectionFails = counter("selection_failures_total", "pool reason", "Selections that found no backend: none_accepting, all_full or queue_full.")
 	queueLength    = gauge("queue_length", "pool", "Requests that wait for a backend now.")
 	queueSize      = gauge("queue_size", "pool", "How many requests may wait for a backend; 0 without a queue.")
 	queueRequests  = counter("queue_requests_total", "pool result", "Requests that have waited, by what became of them: served, timed_out or left; or refused, as the queue was full.")

@@ -12,13 +12,11 @@ const (
 	AllFull
 	// QueueFull: as many requests wait as may.
 	QueueFull
-	// WaitedTooLong: no backend had room in the time for waiting.
-	WaitedTooLong
 
 	numRefusals = iota
 )
 
-var refusals = [numRefusals]string{"none_accepting", "all_full", "queue_full", "waited_too_long"}
+var refusals = [numRefusals]string{"none_accepting", "all_full", "queue_full"}
 
 // Refusals counts requests for which no backend was selected.
 type Refusals [numRefusals]atomic.Uint64

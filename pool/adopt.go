@@ -5,6 +5,9 @@ import (
 	"slices"
 )
 
+// atPeer ends the value of [Event.By] for changes that another instance has made.
+const atPeer = ", at another instance"
+
 // catchUp takes over the changes of the document that is stored, if it is news.
 func (p *Pool) catchUp(stored []byte) error {
 	if stored == nil {
@@ -50,7 +53,7 @@ func (p *Pool) takeOver(d *decoded, data []byte) {
 	p.changes = next
 	p.generation++
 	if (p.revision > 0 || len(p.claims) > 0) && !p.closed {
-		p.apply(p.merge(), p.served, d.by+", at another instance")
+		p.apply(p.merge(), p.served, d.by+atPeer)
 	}
 }
 

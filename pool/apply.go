@@ -36,6 +36,7 @@ func (p *Pool) apply(next merged, late bool, by string) {
 	if changed {
 		p.revision++
 	}
+	p.planDrains(now)
 	p.publish(now)
 	p.watchAll()
 	if len(p.claims) <= 1 {
@@ -106,7 +107,7 @@ func (a *application) backendFor(spec, was *Spec) *Backend {
 			return now
 		}
 		// another server under the same id: nothing known of it yet
-		p.park(now)
+		p.park(now, was, a.by)
 	} else if p.snap.Load().Revision > 0 || a.late {
 		p.emit(Event{Name: EventAdded, Backend: spec.ID, Address: spec.Address.String(), By: a.by})
 	}
@@ -117,8 +118,9 @@ func (a *application) backendFor(spec, was *Spec) *Backend {
 	return newBackend(spec, a.late, a.cold, a.now)
 }
 
-// park puts a backend aside that is not wanted now.
-func (p *Pool) park(b *Backend) {
+// park puts a backend aside that is not wanted now. It was as the spec says.
+func (p *Pool) park(b *Backend, spec *Spec, by string) {
+	b.leaves(spec, by)
 	if p.parked == nil {
 		p.parked = make(map[identity]*Backend)
 	}
@@ -132,7 +134,7 @@ func (a *application) parkOthers(wanted map[string]int) {
 		if _, stays := wanted[p.specs[i].ID]; stays {
 			continue
 		}
-		p.park(p.live[i])
+		p.park(p.live[i], &p.specs[i], a.by)
 		p.emit(Event{Name: EventRemoved, Backend: p.specs[i].ID, Address: p.live[i].text, By: a.by})
 	}
 }

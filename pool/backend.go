@@ -36,8 +36,9 @@ type Backend struct {
 	classes  metrics.Classes // of attempts that ended
 	// what every request reads: the ticket of the first one that waits for this
 	// backend alone; 0: none does
-	awaited atomic.Uint64
-	_       [cacheLine]byte
+	awaited  atomic.Uint64
+	emptying atomic.Bool // the end of the last request is waited for
+	_        [cacheLine]byte
 	// what few requests write
 	failures atomic.Uint64
 	tunnels  atomic.Int64
@@ -50,13 +51,16 @@ type Backend struct {
 	attachment atomic.Value
 	mu         sync.Mutex
 	lastCheck  Check
+	gate       *tunnelGate // of tunnels that are open; nil: none yet
 
 	// guarded by the pool's mutex
 	cond      condition
 	carrier   carrier
 	changedAt time.Time // of the accepting state
 	announced state
-	cameIn    time.Time      // when it began to take requests again; zero: always has
+	cameIn    time.Time // when it began to take requests again; zero: always has
+	drain     drain
+	leaving   leaving        // while it is parked
 	times     *metrics.Times // nil: the pool was always too large for that
 }
 
@@ -98,9 +102,6 @@ func (b *Backend) InFlight() int64 { return b.inFlight.Load() }
 
 // Tunnels returns the number of upgraded connections to the backend.
 func (b *Backend) Tunnels() int64 { return b.tunnels.Load() }
-
-// AddTunnel counts an upgraded connection (1) or its end (-1).
-func (b *Backend) AddTunnel(n int64) { b.tunnels.Add(n) }
 
 // Latency returns the smoothed time to the head of a response, 0 if unknown.
 func (b *Backend) Latency() time.Duration { return time.Duration(b.latency.Load()) }

@@ -220,6 +220,7 @@ func (p *Pool) tidy() {
 
 func (p *Pool) closeParked() {
 	for _, b := range p.parked {
+		b.left()
 		p.transports.drop(b)
 		for _, set := range p.oldSets {
 			set.drop(b)

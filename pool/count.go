@@ -53,12 +53,10 @@ func (m *Member) ObserveDuration(d time.Duration) { m.times.Duration.Observe(d) 
 // CountProbe counts an active health check.
 func (b *Backend) CountProbe(result metrics.Probe) { b.tally.probes.Count(result) }
 
-// CountRefusal counts a request that got no backend, whose error err is. One
-// whose client has left was not refused.
+// CountRefusal counts a request that got no backend, whose error err is, whether
+// it has waited or not. One whose client has left was not refused.
 func (p *Pool) CountRefusal(err error) {
 	switch {
-	case errors.Is(err, ErrWaitedTooLong):
-		p.refusals.Count(metrics.WaitedTooLong)
 	case errors.Is(err, ErrQueueFull):
 		p.refusals.Count(metrics.QueueFull)
 	case errors.Is(err, ErrAllFull):

@@ -11,6 +11,10 @@ import (
 func TestPlanBelongsToDraining(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newTestPool(t, nil, define(t, "a:1", "b:1"))
+		for range 2 { // so that no drain ends
+			_, err := p.Acquire(&Request{})
+			must(t, err)
+		}
 		plan := func() DrainPlan { return p.Snapshot().Find("a:1").Spec.Drain }
 		began := wallTime(time.Now())
 		must(t, p.Patch("a:1", Patch{AdminState: ptr(Drain)}, Options{}))
@@ -38,6 +42,8 @@ func TestPlanBelongsToDraining(t *testing.T) {
 func TestPlanYieldsWithTheAdminState(t *testing.T) {
 	def := define(t, "a:1", "b:1")
 	p := newTestPool(t, nil, def)
+	_, err := p.Acquire(&Request{}) // so that the drain does not end
+	must(t, err)
 	must(t, p.Patch("a:1", Patch{AdminState: ptr(Drain), Drain: &DrainPlan{Then: ThenRemove}}, Options{}))
 
 	same := define(t, "a:1", "b:1")

@@ -19,6 +19,8 @@ const (
 	EventRemoved     = "backend_removed"
 	EventChanged     = "backend_changed"
 	EventYielded     = "runtime_change_dropped"
+
+	EventDrainFinished = "drain_finished"
 )
 
 // Values of [Event.By] for changes that nobody asked for at runtime.
@@ -39,6 +41,7 @@ type Event struct {
 	Lasted  time.Duration // of the state before; 0 if there was none
 	Old     string        // for changes: the values before
 	New     string        // for changes: the values after
+	Then    Then          // for drains that have finished: what has followed
 	By      string        // who caused it, e.g. the admin client's address
 }
 

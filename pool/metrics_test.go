@@ -107,7 +107,7 @@ func TestMetricsOfRefusals(t *testing.T) {
 	for i := range p.refusals {
 		got = append(got, p.refusals[i].Load())
 	}
-	if fmt.Sprint(got) != "[2 1 1 1]" {
+	if fmt.Sprint(got) != "[2 2 1]" {
 		t.Errorf("refusals %v", got)
 	}
 }

@@ -15,6 +15,7 @@ type Pool struct {
 	name    string
 	monitor Monitor
 	hub     *hub
+	exit    *exit
 	snap    atomic.Pointer[Snapshot]
 	// observer of the definition in force; nil if it has none
 	observer atomic.Pointer[Observer]
@@ -52,16 +53,19 @@ type Pool struct {
 	ended      bool   // the last config that had the pool has given it up
 	closed     bool
 
-	rebuild      *time.Timer // pending rebuild for changed health; nil if none
-	rebuilt      time.Time   // when health was the reason last
-	wakeup       *time.Timer // fires when time alone changes the snapshot next; nil if none
+	rebuild      *time.Timer   // pending rebuild for changed health; nil if none
+	rebuilt      time.Time     // when health was the reason last
+	wakeup       *time.Timer   // fires when time alone changes the snapshot next; nil if none
+	tend         *time.Timer   // fires when drains are to be looked after next; nil if none
+	drains       []*Backend    // which drain
+	drainStep    chan struct{} // closed when one has come further; nil: nobody waits
 	random       func() float64
 	lastRebuilds uint64 // count of snapshots made
 	ejected      int    // backends which are ejected or returning, no less than there are
 }
 
-func newPool(name string, monitor Monitor, h *hub) *Pool {
-	p := &Pool{name: name, monitor: monitor, hub: h, found: make(map[string][]Spec), def: &Definition{Policy: noPolicy{}}, done: make(chan struct{}), turn: make(chan struct{}, 1), random: rand.Float64}
+func newPool(name string, monitor Monitor, h *hub, e *exit) *Pool {
+	p := &Pool{name: name, monitor: monitor, hub: h, exit: e, found: make(map[string][]Spec), def: &Definition{Policy: noPolicy{}}, done: make(chan struct{}), turn: make(chan struct{}, 1), random: rand.Float64}
 	p.snap.Store(&Snapshot{Pool: name, Replaced: make(chan struct{})})
 	return p
 }
@@ -98,6 +102,7 @@ func (p *Pool) Destruct() error {
 	if p.wakeup != nil {
 		p.wakeup.Stop()
 	}
+	p.stopTending()
 	p.closeParked()
 	p.transports.closeAll()
 	for _, set := range p.oldSets {

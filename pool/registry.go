@@ -13,19 +13,20 @@ type Registry struct {
 	pools   *caddy.UsagePool
 	monitor Monitor
 	hub     hub
+	exit    exit
 }
 
 // NewRegistry returns an empty registry, whose pools are watched by monitor;
 // nil means by nobody.
 func NewRegistry(monitor Monitor) *Registry {
-	return &Registry{pools: caddy.NewUsagePool(), monitor: monitor}
+	return &Registry{pools: caddy.NewUsagePool(), monitor: monitor, exit: exit{begun: make(chan struct{})}}
 }
 
 // Acquire returns the pool with the name, which is made if there is none. Each
 // Acquire needs one Release.
 func (r *Registry) Acquire(name string) (*Pool, error) {
 	v, _, err := r.pools.LoadOrNew(name, func() (caddy.Destructor, error) {
-		return newPool(name, r.monitor, &r.hub), nil
+		return newPool(name, r.monitor, &r.hub, &r.exit), nil
 	})
 	if err != nil {
 		return nil, err

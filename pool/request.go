@@ -26,6 +26,9 @@ type Request struct {
 	// Rand is the source of randomness; nil is the runtime's.
 	Rand func() uint64
 
+	// OnWait is called when the request begins to wait for a slot; may be nil.
+	OnWait func()
+
 	tried      [maxTriedInline]*Backend
 	triedMore  []*Backend
 	triedCount int

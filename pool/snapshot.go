@@ -127,7 +127,9 @@ func (m *Member) Release() {
 
 // free is Release without a look at who waits for the slot.
 func (m *Member) free() {
-	m.inFlight.Add(-1)
+	if m.inFlight.Add(-1) == 0 {
+		m.pool.emptied(m.Backend)
+	}
 	if m.gated {
 		m.trial.leave()
 	}

@@ -57,6 +57,7 @@ type condition struct {
 	health       Health
 	healthReason string
 	startsDown   bool // unknown health counts as down
+	drained      bool // its drain is over: not even sessions go on
 	ejection     ejection
 }
 
@@ -108,6 +109,9 @@ func (c *condition) up() bool {
 func (c *condition) reason(s state) string {
 	switch s {
 	case stateDraining:
+		if c.drained {
+			return "drained"
+		}
 		return "draining"
 	case stateMaintenance:
 		return "in maintenance"

@@ -140,9 +140,10 @@ func (b *Backend) KeepsSessions() bool {
 // with it: it does so while it takes new ones, and while it drains.
 func (m *Member) keepsSessions() bool { return m.Index >= 0 || m.drains }
 
-// drains reports whether a backend would be up if it were not drained.
+// drains reports whether a backend that is not drained yet would be up if it did
+// not drain.
 func (c *condition) drains(now time.Time) bool {
-	if c.admin != Drain {
+	if c.admin != Drain || c.drained {
 		return false
 	}
 	otherwise := *c

@@ -34,6 +34,7 @@ type BackendView struct {
 	LastSession  time.Time     // when a client came whose session belongs to it; zero for never
 	Ejections    int           // in a row; each doubles the time of the next
 	Since        time.Time     // of its current state
+	Draining     *DrainView    // nil if it does not drain
 
 	// EffectiveWeight is less than Weight until SlowStartUntil, which is zero
 	// if the backend does not start slowly.
@@ -84,6 +85,7 @@ func (p *Pool) viewBackend(i int, now time.Time) BackendView {
 		Requests: b.requests.Load(), Failures: b.failures.Load(),
 		Latency: b.Latency(), LastCheck: b.LastCheck(), LastSession: b.lastSession(), Since: b.changedAt,
 	}
+	v.Draining = p.viewDrain(b, spec, now)
 	state := b.cond.state(now)
 	v.State, v.Accepting, v.Reason = string(state), state.accepts(), b.cond.reason(state)
 	v.Ejections = b.cond.ejection.levelAt(now, max(p.def.Ejections.Base, 1))

@@ -57,6 +57,9 @@ func (p *Pool) Wait(ctx context.Context, q *Request, until time.Time) (*Member, 
 		return handed(m)
 	default:
 	}
+	if q.OnWait != nil {
+		q.OnWait()
+	}
 	timer := time.NewTimer(w.until.Sub(w.since))
 	defer timer.Stop()
 	select {

@@ -31,11 +31,12 @@ type clientBody struct {
 	waited   time.Duration       // for the client
 	err      error               // what is wrong with src
 	limit    paceLimit
-	got      pace   // of src
-	endless  bool   // limit does not count: the body is one side of a conversation
-	restore  func() // at the end; may be nil
-	prefix   []byte // read ahead of src
-	whole    bool   // prefix is all there is
+	got      pace       // of src
+	endless  bool       // limit does not count: the body is one side of a conversation
+	restore  func()     // at the end; may be nil
+	prefix   []byte     // read ahead of src
+	whole    bool       // prefix is all there is
+	ahead    *bodyAhead // what reads it while the request waits; nil: nothing did
 	trailer  http.Header
 }
 
@@ -52,7 +53,9 @@ func (b *clientBody) read(reader *attemptBody, p []byte) (int, error) {
 	n, err := b.src.Read(p)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.waited += time.Since(began)
+	if reader != nil {
+		b.waited += time.Since(began)
+	}
 	b.reader = nil
 	if b.ended != nil {
 		close(b.ended)
@@ -82,6 +85,8 @@ func (b *clientBody) begin(reader *attemptBody) (first bool, err error) {
 	switch {
 	case b.finished:
 		return false, io.EOF
+	case b.err != nil:
+		return false, b.err
 	case b.detached, (b.cut || reader.over()) && !b.whollyRead():
 		return false, errBodyClosed
 	}
@@ -100,6 +105,9 @@ var longAgo = time.Unix(1, 0)
 func (b *clientBody) interrupt() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.ahead != nil {
+		b.ahead.moved.Broadcast()
+	}
 	if b.w == nil || b.reader == nil || !b.reader.over() {
 		return
 	}
@@ -142,16 +150,24 @@ func (b *clientBody) detach() {
 	}
 	rc := http.NewResponseController(b.w)
 	lingers := b.client.ProtoMajor == 1 && !b.cut && !b.whollyRead()
-	var ended chan struct{}
-	if b.reader != nil && rc.SetReadDeadline(longAgo) == nil {
-		ended = make(chan struct{})
-		b.cut, b.ended = true, ended
+	ended := b.endAhead()
+	switch {
+	case b.reader == nil && (ended == nil || b.whollyRead()): // nobody waits for the client
+	case rc.SetReadDeadline(longAgo) != nil:
+		ended = nil // there is no way to end it
+	default:
+		b.cut = true
+		if ended == nil {
+			ended = make(chan struct{})
+			b.ended = ended
+		}
 	}
 	b.w, b.detached = nil, true
 	b.mu.Unlock()
 	if ended != nil {
 		<-ended
 	}
+	b.returnAhead()
 	if b.restore != nil {
 		b.restore()
 	}
@@ -210,11 +226,11 @@ type attemptBody struct {
 	watch   *takeWatch                 // of the attempt; nil: none
 	closed  atomic.Bool
 	begun   atomic.Bool
-	ahead   []byte // of body.prefix
+	given   int // bytes of body.prefix
 }
 
 func newAttemptBody(b *clientBody, guard *atomic.Pointer[guardConn], trailer http.Header) *attemptBody {
-	return &attemptBody{body: b, guard: guard, trailer: trailer, ahead: b.prefix}
+	return &attemptBody{body: b, guard: guard, trailer: trailer}
 }
 
 // Read implements io.Reader. It leaves the body alone when it would go to a
@@ -231,23 +247,41 @@ func (a *attemptBody) Read(p []byte) (int, error) {
 		}
 		a.begun.Store(true)
 	}
-	if len(a.ahead) > 0 {
-		n := copy(p, a.ahead)
-		a.ahead = a.ahead[n:]
-		a.watch.given()
-		return n, nil
-	}
-	if a.body.whole {
-		a.publishTrailer()
-		return 0, io.EOF
-	}
 	a.watch.taken()
-	n, err := a.body.read(a, p)
+	n, err := a.readPrefix(p)
+	if n == 0 && err == nil {
+		n, err = a.body.read(a, p)
+	}
 	a.watch.given()
 	if errors.Is(err, io.EOF) {
 		a.publishTrailer()
 	}
 	return n, err
+}
+
+// readPrefix reads what was read ahead of src, and waits for what is about to be.
+// It returns nothing if the rest is to be read from src.
+func (a *attemptBody) readPrefix(p []byte) (int, error) {
+	b := a.body
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for {
+		switch {
+		case a.given < len(b.prefix):
+			n := copy(p, b.prefix[a.given:])
+			a.given += n
+			return n, nil
+		case b.whole:
+			return 0, io.EOF
+		case b.ahead == nil || !b.ahead.running:
+			return 0, nil
+		case b.detached || a.over():
+			return 0, errBodyClosed
+		}
+		began := time.Now()
+		b.ahead.moved.Wait()
+		b.waited += time.Since(began)
+	}
 }
 
 // publishTrailer makes the trailer known to the transport, which sends it when

@@ -22,7 +22,7 @@ func (b *clientBody) buffer(limit int64) (fits bool, err error) {
 	most++
 	for int64(len(b.prefix)) < most {
 		if len(b.prefix) == cap(b.prefix) {
-			b.prefix = grown(b.prefix, b.client.ContentLength, most)
+			b.prefix = append(make([]byte, 0, roomFor(b.prefix, b.client.ContentLength, most)), b.prefix...)
 		}
 		n, err := b.read(nil, b.prefix[len(b.prefix):cap(b.prefix)])
 		b.prefix = b.prefix[:len(b.prefix)+n]
@@ -37,15 +37,14 @@ func (b *clientBody) buffer(limit int64) (fits bool, err error) {
 	return false, nil
 }
 
-// grown returns a copy with about twice the room, if what is announced needs
+// roomFor returns about twice the room that buf has, if what is announced needs
 // it, but of most bytes at most.
-func grown(buf []byte, announced, most int64) []byte {
+func roomFor(buf []byte, announced, most int64) int {
 	room := max(2*int64(cap(buf)), firstBuffer)
 	if have := int64(len(buf)); announced >= have {
 		room = min(room, announced+1) // with which the end is seen
 	}
-	room = min(room, most)
-	return append(make([]byte, 0, room), buf...)
+	return int(min(room, most))
 }
 
 type readerFunc func([]byte) (int, error)

@@ -89,11 +89,14 @@ func (x *exchange) run() error {
 }
 
 // giveUp ends the exchange with its last failure, unless the client has left
-// while it was waiting.
+// while it was waiting, or has sent what is no body.
 func (x *exchange) giveUp() error {
-	if err := x.r.Context().Err(); err != nil {
-		f := x.classify(err, true)
-		return x.fail(f)
+	err := x.r.Context().Err()
+	if err == nil {
+		err = x.body.failure()
+	}
+	if err != nil {
+		return x.fail(x.classify(err, true))
 	}
 	return x.fail(x.failure)
 }

@@ -86,13 +86,14 @@ func transportConfig(cfg *config.Transport) *config.Transport {
 
 // harness is a proxy behind a real HTTP server.
 type harness struct {
-	t     testing.TB
-	addr  string
-	proxy *Proxy
-	pool  *pool.Pool
-	ctx   caddy.Context
-	def   *pool.Definition
-	logs  *observer.ObservedLogs
+	t        testing.TB
+	addr     string
+	proxy    *Proxy
+	pool     *pool.Pool
+	registry *pool.Registry
+	ctx      caddy.Context
+	def      *pool.Definition
+	logs     *observer.ObservedLogs
 
 	mu       sync.Mutex
 	outcomes []pool.Outcome
@@ -141,6 +142,7 @@ func provision(t testing.TB, cfg *config.Handler) *harness {
 		h.def.Backends = append(h.def.Backends, spec)
 	}
 	registry := pool.NewRegistry(nil)
+	h.registry = registry
 	if h.pool, err = registry.Acquire("test"); err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +176,7 @@ func (h *harness) serveHandler(cfg *tls.Config, handler http.Handler, protocols 
 	}
 	conns := new(connections)
 	server := &http.Server{
-		Handler: handler, TLSConfig: cfg, Protocols: protocols, ConnState: conns.track,
+		Handler: handler, TLSConfig: cfg, Protocols: protocols, ConnState: conns.track, ConnContext: withClientConn,
 		DisableGeneralOptionsHandler: true, ErrorLog: zap.NewStdLog(zap.NewNop()),
 	}
 	done := make(chan struct{})

@@ -54,6 +54,7 @@ func New(ctx caddy.Context, cfg *config.Handler, p *pool.Pool) (*Proxy, error) {
 	if x.cfg.RequestBuffers < 0 || x.cfg.ResponseBuffers < 0 {
 		x.logger.Warn("bodies are buffered without a limit, which can use up all memory")
 	}
+	followClients(ctx, cfg)
 	return x, nil
 }
 

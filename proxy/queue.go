@@ -15,7 +15,10 @@ func (x *exchange) acquire() (*pool.Member, error) {
 	if err == nil {
 		return m, nil
 	}
-	return x.proxy.pool.Wait(x.r.Context(), &x.query, x.waitsUntil(time.Now()))
+	ctx, watch, end := x.waitContext()
+	defer end()
+	x.query.OnWait = watch
+	return x.proxy.pool.Wait(ctx, &x.query, x.waitsUntil(time.Now()))
 }
 
 // waitsUntil returns when trying has to end, at the latest; zero if nothing but

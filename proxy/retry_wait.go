@@ -67,7 +67,7 @@ func (x *exchange) untriedLeft() bool {
 }
 
 // sleep waits for d, at most until trying has to end. It reports false if that
-// is so already, or the client leaves.
+// is so already, or the client leaves, or what comes of its body is bad.
 func (x *exchange) sleep(d time.Duration) bool {
 	if left, limited := x.untilDeadline(); limited {
 		if left <= 0 {
@@ -75,12 +75,15 @@ func (x *exchange) sleep(d time.Duration) bool {
 		}
 		d = min(d, left)
 	}
+	ctx, watch, end := x.waitContext()
+	defer end()
+	watch()
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return true
-	case <-x.r.Context().Done():
+	case <-ctx.Done():
 		return false
 	}
 }

@@ -44,8 +44,9 @@ func (a *attempt) tunnel(res *http.Response) *failure {
 	if err != nil {
 		return &failure{err: err, status: http.StatusInternalServerError, verdict: pool.LocalFault, sent: true}
 	}
-	a.m.AddTunnel(1)
-	defer a.m.AddTunnel(-1)
+	open := a.m.OpenTunnel()
+	defer open.Close()
+	defer a.release() // before, so that nobody takes it for a request without a tunnel
 	t := &tunnel{
 		client: client, backend: backend,
 		bufferSize: config.DefaultStreamBufferSize,
@@ -58,7 +59,7 @@ func (a *attempt) tunnel(res *http.Response) *failure {
 		defer a.waitForClient()() // to be silent is no fault in a tunnel
 	}
 	began := time.Now()
-	err = t.run(a.ends())
+	err = t.run(a.ends(open))
 	if c := a.proxy.logger.Check(zapcore.DebugLevel, "tunnel closed"); c != nil {
 		c.Write(zap.String("backend", a.m.ID()), zap.Duration("duration", time.Since(began)), zap.Error(err))
 	}
@@ -66,9 +67,9 @@ func (a *attempt) tunnel(res *http.Response) *failure {
 }
 
 // ends says what ends the tunnel from outside.
-func (a *attempt) ends() tunnelEnds {
-	e := tunnelEnds{
-		poolGone: a.proxy.pool.Done(), delay: time.Duration(a.proxy.cfg.StreamCloseDelay),
+func (a *attempt) ends(open *pool.Tunnel) *tunnelEnds {
+	e := &tunnelEnds{
+		tunnel: open, closeDelay: time.Duration(a.proxy.cfg.StreamCloseDelay),
 		timeout: time.Duration(a.proxy.cfg.StreamTimeout),
 	}
 	if a.connect {

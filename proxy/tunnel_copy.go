@@ -1,28 +1,10 @@
 package proxy
 
 import (
-	"errors"
 	"io"
 	"sync"
 	"time"
 )
-
-// goodbyeTime is how long a closing WebSocket may take to take leave.
-const goodbyeTime = time.Second
-
-var (
-	errTunnelTimeout = errors.New("stream_timeout is over")
-	errPoolGone      = errors.New("pool is no longer in use")
-	errClientGone    = errors.New("client has left")
-)
-
-// tunnelEnds are the reasons outside of a tunnel for it to end.
-type tunnelEnds struct {
-	poolGone   <-chan struct{}
-	delay      time.Duration // from poolGone on
-	timeout    time.Duration // 0: none
-	clientGone <-chan struct{}
-}
 
 // tunnel copies bytes between a client and a backend.
 type tunnel struct {
@@ -35,21 +17,26 @@ type tunnel struct {
 
 // direction is one of the two ways through a tunnel.
 type direction struct {
-	mu     sync.Mutex // held while writing
-	frames frameScanner
-	closed bool // nothing is to be written any more
+	mu      sync.Mutex // held while writing
+	frames  frameScanner
+	goodbye []byte // to be written when the frame that has begun ends; nil: nothing
+	closed  bool   // what comes is read, but goes nowhere any more
+
+	silent chan struct{} // closed when the source has said all that it has to say
+	once   sync.Once
 }
 
 // run copies in both directions until both have ended, or one has failed, or
 // something outside ends the tunnel. It closes both sides.
-func (t *tunnel) run(ends tunnelEnds) error {
+func (t *tunnel) run(ends *tunnelEnds) error {
 	result := make(chan error, 2)
 	var copying sync.WaitGroup
+	t.toBackend.silent, t.toClient.silent = make(chan struct{}), make(chan struct{})
 	copying.Go(func() { result <- t.copy(t.backend, t.client, &t.toBackend) })
 	copying.Go(func() { result <- t.copy(t.client, t.backend, &t.toClient) })
-	err := t.wait(result, ends)
-	if errors.Is(err, errPoolGone) && t.webSocket {
-		_ = t.sayGoodbye(result)
+	err := ends.wait(result)
+	if polite(err) {
+		t.sayGoodbye(&copying)
 	}
 	_ = t.client.Close()
 	_ = t.backend.Close()
@@ -63,40 +50,11 @@ func (t *tunnel) run(ends tunnelEnds) error {
 	return err
 }
 
-func (t *tunnel) wait(result <-chan error, ends tunnelEnds) error {
-	var timeout, delay <-chan time.Time
-	if ends.timeout > 0 {
-		timeout = time.After(ends.timeout)
-	}
-	gone := ends.poolGone
-	for left := 2; left > 0; {
-		select {
-		case err := <-result:
-			if err != nil {
-				return err
-			}
-			left--
-		case <-timeout:
-			return errTunnelTimeout
-		case <-gone:
-			if ends.delay <= 0 {
-				return errPoolGone
-			}
-			gone = nil
-			delay = time.After(ends.delay)
-		case <-delay:
-			return errPoolGone
-		case <-ends.clientGone:
-			return errClientGone
-		}
-	}
-	return nil
-}
-
 // copy copies one direction. The end of the source becomes the end of the
 // destination's input; the other direction goes on, unless the destination
 // cannot be told in this way.
 func (t *tunnel) copy(dst io.Writer, src io.Reader, d *direction) error {
+	defer d.fallSilent()
 	buf := make([]byte, t.bufferSize)
 	for {
 		n, rerr := src.Read(buf)
@@ -120,45 +78,15 @@ func (t *tunnel) copy(dst io.Writer, src io.Reader, d *direction) error {
 func (d *direction) write(dst io.Writer, b []byte, webSocket bool) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.closed {
-		return io.ErrClosedPipe
-	}
-	if webSocket {
+	switch {
+	case d.closed:
+		d.drop(b, webSocket)
+		return nil
+	case d.goodbye != nil:
+		return d.writeLast(dst, b)
+	case webSocket:
 		d.frames.scan(b)
 	}
 	_, err := dst.Write(b)
 	return err
-}
-
-// sayGoodbye tells both ends of a WebSocket that this one is going away, where
-// that does not end up inside of another message, and gives them a moment to
-// close. It returns how the first direction has ended.
-func (t *tunnel) sayGoodbye(result <-chan error) error {
-	timer := time.AfterFunc(goodbyeTime, t.force)
-	defer timer.Stop()
-	var closing sync.WaitGroup
-	closing.Go(func() { t.toClient.close(t.client, closeFrame(false)) })
-	closing.Go(func() { t.toBackend.close(t.backend, closeFrame(true)) })
-	closing.Wait()
-	return <-result // at the latest when the timer fires
-}
-
-// force ends both sides, also where a write waits for a reader.
-func (t *tunnel) force() {
-	if s, ok := t.client.(*streamConn); ok {
-		s.interrupt()
-	}
-	_ = t.client.Close()
-	_ = t.backend.Close()
-}
-
-// close writes a last frame if the last one is complete, and lets nothing be
-// written after it.
-func (d *direction) close(dst io.Writer, frame []byte) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if !d.closed && d.frames.between() {
-		_, _ = dst.Write(frame)
-	}
-	d.closed = true
 }

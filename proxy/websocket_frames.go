@@ -10,31 +10,45 @@ import (
 type frameScanner struct {
 	head []byte // of the frame, so far
 	left uint64 // bytes of its payload
+	last bool   // a Close frame has begun
 	buf  [14]byte
 }
+
+const opcodeClose = 8
 
 // between reports whether no frame has begun that has not ended.
 func (f *frameScanner) between() bool { return len(f.head) == 0 && f.left == 0 }
 
+// closed reports whether a Close frame has gone through.
+func (f *frameScanner) closed() bool { return f.last && f.between() }
+
 // scan takes the next bytes.
 func (f *frameScanner) scan(b []byte) {
 	for len(b) > 0 {
-		if f.left > 0 {
-			n := min(f.left, uint64(len(b)))
-			f.left -= n
-			b = b[n:]
-			continue
-		}
+		b = b[f.scanFrame(b):]
+	}
+}
+
+// scanFrame takes the next bytes up to the end of a frame, and returns how many.
+func (f *frameScanner) scanFrame(b []byte) int {
+	n := 0
+	for f.left == 0 && n < len(b) {
 		if f.head == nil {
 			f.head = f.buf[:0]
 		}
-		f.head = append(f.head, b[0])
-		b = b[1:]
+		f.head = append(f.head, b[n])
+		n++
 		if size, payload := frameHead(f.head); len(f.head) == size {
+			f.last = f.last || f.head[0]&0x0f == opcodeClose
 			f.head = f.head[:0]
-			f.left = payload
+			if f.left = payload; payload == 0 {
+				return n
+			}
 		}
 	}
+	payload := min(f.left, uint64(len(b)-n))
+	f.left -= payload
+	return n + int(payload)
 }
 
 // frameHead returns how long the head of a frame is which begins with h, and
@@ -63,7 +77,7 @@ func frameHead(h []byte) (size int, payload uint64) {
 // closeFrame returns a Close frame with status 1001, going away. Frames to a
 // server are masked.
 func closeFrame(masked bool) []byte {
-	const final, opcodeClose, goingAway = 0x80, 8, 1001
+	const final, goingAway = 0x80, 1001
 	payload := binary.BigEndian.AppendUint16(nil, goingAway)
 	if !masked {
 		return append([]byte{final | opcodeClose, byte(len(payload))}, payload...)
