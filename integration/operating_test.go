@@ -112,7 +112,7 @@ func (s *chapter) prepare(t *testing.T, curlDir string) {
 		t.Fatal(err)
 	}
 	s.path = bin + ":" + curlDir
-	s.replace = append(s.replace, "/run/caddy", s.home)
+	s.replace = append(s.replace, "/run/caddy", s.home, "~/.local/share/caddy", filepath.Join(s.home, "data", "caddy"))
 }
 
 // certificate makes a client's certificate, and its key.
