@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -46,6 +47,21 @@ func (a *faultyApp) Start() error {
 
 func (a *faultyApp) Stop() error { return nil }
 
+// storages are the directories where Caddy stores what the configs of a test
+// have in common, by the test's name.
+var storages sync.Map
+
+func storageOf(t *testing.T) string {
+	t.Helper()
+	dir, known := storages.Load(t.Name())
+	if !known {
+		dir = t.TempDir()
+		storages.Store(t.Name(), dir)
+		t.Cleanup(func() { storages.Delete(t.Name()) })
+	}
+	return dir.(string)
+}
+
 // testConfig is a Caddy config with one server and these load_balance handlers,
 // the i-th one at the path /i. Where one config follows another, each has a port
 // of its own: Caddy opens another listener for the same port, and the system
@@ -58,12 +74,13 @@ func testConfig(t *testing.T, port int, failingApp bool, handlers ...string) []b
 	}
 	cfg := fmt.Sprintf(`{
 		"admin": {"disabled": true, "config": {"persist": false}},
+		"storage": {"module": "file_system", "root": %q},
 		"logging": {"logs": {"default": {"level": "ERROR"}}},
 		"apps": {
 			"load_balance_test_faulty": {"fail": %v},
 			"http": {"servers": {"s": {"listen": ["127.0.0.1:%d"], "automatic_https": {"disable": true}, "routes": [%s]}}}
 		}
-	}`, failingApp, port, strings.Join(routes, ","))
+	}`, storageOf(t), failingApp, port, strings.Join(routes, ","))
 	if !json.Valid([]byte(cfg)) {
 		t.Fatalf("config is not JSON: %s", cfg)
 	}

@@ -32,12 +32,14 @@ func UseRegistry(r *pool.Registry) { inUse = r }
 // `GET events` | Streams all changes as server-sent events
 // `GET pools` | Shows all pools
 // `GET pools/{pool}` | Shows a pool with its backends, and with `?wait=5s` waits for other instances
+// `GET pools/{pool}/explain` | Says which backend a request would get, and why no other
 // `GET pools/{pool}/backends` | Shows the backends of a pool
 // `POST pools/{pool}/backends` | Adds a backend
 // `PUT pools/{pool}/backends` | Replaces all backends at once
 // `GET pools/{pool}/backends/{id}` | Shows a backend
 // `PATCH pools/{pool}/backends/{id}` | Changes a backend
 // `DELETE pools/{pool}/backends/{id}` | Removes a backend
+// `POST pools/{pool}/backends/{id}/drain` | Drains a backend, by a deadline, with something to follow
 // `GET`, `POST`, `DELETE backends` | The same for the only pool, while there is one
 //
 // With `?dry_run=true` a change is checked and reported, and not made.

@@ -24,6 +24,7 @@ var routes = []route{
 	{"events", map[string]handler{http.MethodGet: streamEvents}},
 	{"pools", map[string]handler{http.MethodGet: showPools}},
 	{"pools/{pool}", map[string]handler{http.MethodGet: showPool}},
+	{"pools/{pool}/explain", map[string]handler{http.MethodGet: explain}},
 	{"pools/{pool}/backends", map[string]handler{
 		http.MethodGet:  showBackends,
 		http.MethodPost: addBackend,
@@ -34,6 +35,7 @@ var routes = []route{
 		http.MethodPatch:  patchBackend,
 		http.MethodDelete: removeBackend,
 	}},
+	{"pools/{pool}/backends/{id}/drain", map[string]handler{http.MethodPost: drainBackend}},
 	{"backends", map[string]handler{
 		http.MethodGet:    showBackends,
 		http.MethodPost:   addBackend,

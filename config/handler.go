@@ -117,9 +117,11 @@ type Forwarding struct {
 	// connection, in bytes. Default: 32 KiB.
 	StreamBufferSize int `json:"stream_buffer_size,omitempty"`
 
-	// How long upgraded connections are kept when the pool they belong to is
-	// no longer in the config. Default: 0, closed at once. Pools that stay in
-	// the config keep their upgraded connections over a reload in any case.
+	// How long upgraded connections are kept when the pool or the backend they
+	// belong to is gone: no longer in the config, or removed at runtime. When the
+	// process stops, they are kept for this time, too, but not for longer than
+	// the grace period. Default: 0, closed at once. A reload that keeps pool and
+	// backend keeps their upgraded connections in any case.
 	StreamCloseDelay caddy.Duration `json:"stream_close_delay,omitempty"`
 
 	// Protocols, beside `websocket`, that a client may switch to with the
@@ -238,12 +240,15 @@ type Retry struct {
 
 // RetryBudget bounds the retries of a pool, over all handlers that use it.
 //
-// A request is active from when it comes in until it is answered. It is being
-// retried from when that is decided, so also while it waits, until the attempt
-// is answered or has failed. The silent repetition of a request on another
-// connection, where the backend had closed an idle one, is no retry. One that
-// could not be connected to a backend is not counted as long as there is another
-// backend to try, since no backend has had anything to do with it.
+// A request is active from when it comes in until it is answered, but not while
+// it waits for a retry. It is being retried from when that is decided, so also
+// while it waits, until the attempt is answered or has failed. The silent
+// repetition of a request on another connection, where the backend had closed an
+// idle one, is no retry. One whose connection was refused is not counted as long
+// as there is another backend to try, since that costs no backend anything.
+//
+// With try_duration, requests wait that there is no room for; each retry that
+// succeeds makes room for one more of those, until one fails.
 type RetryBudget struct {
 	// How many of the active requests may be retried at once, in percent, 0
 	// to 100. With 100 there is no limit. Default: 20.
