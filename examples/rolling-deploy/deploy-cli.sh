@@ -8,7 +8,9 @@ shift
 # lb is a command of the load balancer.
 lb() { caddy load-balance "$@" --pool "$pool"; }
 
-ids=$(lb status --json | tr ',' '\n' | sed -n 's/.*{"id":"\([^"]*\)".*/\1/p')
+# what has an id and an address is a backend
+ids=$(lb status --json | awk -F '[{]"id":"' '{ for (i = 2; i <= NF; i++) print $i }' |
+	sed -n 's/^\([^"]*\)","address":.*/\1/p')
 for id in $ids; do
 	lb drain "$id" --deadline "${DEADLINE:-30}s" --then maintenance
 	"$@" "$id" || {

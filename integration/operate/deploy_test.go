@@ -59,6 +59,10 @@ func TestRollingDeployFails(t *testing.T) {
 	}
 }
 
+// comeAgain is the status of a WebSocket that is closed since its server goes
+// away, by RFC 6455, section 7.4.1.
+const comeAgain = 1001
+
 var outOfService = standing{State: "maintenance", Reason: "in maintenance"}
 
 // deploy is a Caddy with three backends under load, and WebSockets. It plays the
@@ -131,6 +135,9 @@ func (d *deploy) replace(id string) error {
 		if view.ID == id {
 			want = outOfService
 		}
+		if view.ID == id && view.InFlight > 0 {
+			d.t.Errorf("%s is to be replaced, and has %d requests in flight, with %d tunnels", id, view.InFlight, view.Tunnels)
+		}
 		if view.standing != want {
 			d.t.Errorf("while %s is replaced, %s stands so: %+v, want %+v", id, view.ID, view.standing, want)
 		}
@@ -147,8 +154,9 @@ func (d *deploy) replace(id string) error {
 		if ws.Backend != id {
 			return false
 		}
-		if _, err := ws.Ended(); err != nil {
-			d.t.Errorf("a WebSocket to %s has not ended: %v", id, err)
+		// it was told to come again, before anything was replaced
+		if status, err := ws.Ended(); err != nil || status != comeAgain {
+			d.t.Errorf("a WebSocket to %s has ended with the status %d: %v", id, status, err)
 		}
 		_ = ws.Close()
 		return true
