@@ -94,6 +94,10 @@ var layers = map[string]struct {
 		"integration/process integration/curl",
 		"the real binary is tested from the outside, as its users see it",
 	},
+	"integration/command": {
+		"integration/process",
+		"commands are run as users do, and seen from the outside",
+	},
 	"integration/compare": {
 		"integration/process",
 		"both directives are compared from the outside too",

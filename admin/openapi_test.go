@@ -343,12 +343,15 @@ func conflicts() []situation {
 		situationOf(409, "duplicate_address", "PATCH", oneBackend, `{"address": "127.0.0.1:9002"}`),
 		situationOf(422, "address_not_allowed", "PATCH", oneBackend, `{"address": "169.254.169.254"}`),
 		situationOf(422, "none_accepting", "PATCH", oneBackend, `{"admin_state": "drain"}`).with(single()),
+		situationOf(422, "none_accepting", "PATCH", oneBackend, `{"admin_state": "maintenance"}`).with(single()),
+		situationOf(422, "none_accepting", "PATCH", oneBackend, `{"weight": 2, "admin_state": "drain"}`, "If-Match", `"1"`).with(single()),
 		situationOf(422, "none_accepting", "DELETE", oneBackend, "").with(single()),
 		situationOf(422, "none_accepting", "DELETE", shortcut+"?id=127.0.0.1:9001&force=false", "").with(single()),
 		put(409, "duplicate_id", `[{"id": "a", "address": "a"}, {"id": "a", "address": "b"}]`),
 		put(409, "duplicate_address", `[{"id": "a", "address": "a"}, {"id": "b", "address": "http://A:80/"}]`),
 		put(422, "address_not_allowed", `[`+newBackend+`, {"address": "[fe80::1]:80"}]`),
 		put(422, "none_accepting", `[]`),
+		put(422, "none_accepting", `[{"address": "127.0.0.1:9001", "admin_state": "drain"}, {"address": "127.0.0.1:9002", "admin_state": "maintenance"}]`),
 	}
 	for _, path := range []string{allBackends, shortcut} {
 		list = append(list,

@@ -45,9 +45,27 @@ func TestChanges(t *testing.T) {
 		},
 		{
 			"add 10.0.0.3:80 --id web3 --dry-run --force -p web",
-			map[string]string{"POST /load_balance/pools/web/backends": `201 {"id":"web3","state":"waiting","reason":"waiting for its first health check"}`},
+			map[string]string{"POST /load_balance/pools/web/backends": `200 {"dry_run":true,"revision":4,"added":[{"id":"web3","address":"10.0.0.3:80","weight":1,"priority":0,"max_requests":0,"admin_state":"ready"}],"changed":[],"removed":[]}`},
 			`POST /load_balance/pools/web/backends?dry_run=true&force=true {"address":"10.0.0.3:80","id":"web3","max_requests":0,"priority":0,"weight":1}`,
-			"dry run, nothing has changed: added web3 to pool web: not accepting: waiting for its first health check\n",
+			"would add web3: address 10.0.0.3:80, admin_state ready, max_requests 0, priority 0, weight 1\n",
+		},
+		{
+			"weight web1 7 --dry-run -p web",
+			map[string]string{"PATCH /load_balance/pools/web/backends/web1": `200 {"dry_run":true,"revision":4,"added":[],"changed":[{"id":"web1","old":{"weight":1,"labels":null},"new":{"weight":7,"labels":{"b":"2","a":"1"}}}],"removed":[]}`},
+			"GET /load_balance/pools/web/backends\n" + `PATCH /load_balance/pools/web/backends/web1?dry_run=true {"weight":7}`,
+			"would change web1: labels none to a=1 b=2, weight 1 to 7\n",
+		},
+		{
+			"remove web1 --dry-run -p web",
+			map[string]string{"DELETE /load_balance/pools/web/backends/web1": `200 {"dry_run":true,"revision":4,"added":[],"changed":[],"removed":[{"id":"web1"}]}`},
+			"GET /load_balance/pools/web/backends\nDELETE /load_balance/pools/web/backends/web1?dry_run=true",
+			"would remove web1\n",
+		},
+		{
+			"ready web1 --dry-run -p web",
+			map[string]string{"PATCH /load_balance/pools/web/backends/web1": `200 {"dry_run":true,"revision":4,"added":[],"changed":[],"removed":[]}`},
+			"GET /load_balance/pools/web/backends\n" + `PATCH /load_balance/pools/web/backends/web1?dry_run=true {"admin_state":"ready"}`,
+			"would change nothing\n",
 		},
 		{
 			"remove 10.0.0.1 10.0.0.2:80 --force -p web",

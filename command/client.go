@@ -118,6 +118,7 @@ func (c *client) send(ctx context.Context, method, uri string, body any) (*http.
 	if err != nil {
 		return nil, err
 	}
+	req.Header.Set("User-Agent", "caddy-load-balance")
 	if c.isTCP {
 		req.Header.Set("Origin", c.origin)
 	}

@@ -87,6 +87,12 @@ type result struct {
 // run runs a command as `caddy load-balance` does.
 func run(t *testing.T, args ...string) result {
 	t.Helper()
+	return runCaddy(t, append([]string{"load-balance"}, args...)...)
+}
+
+// runCaddy runs a Caddy that has no other commands.
+func runCaddy(t *testing.T, args ...string) result {
+	t.Helper()
 	caddy := &cobra.Command{Use: "caddy", SilenceUsage: true}
 	cmd := &cobra.Command{Long: long}
 	setUp(cmd)
@@ -94,7 +100,7 @@ func run(t *testing.T, args ...string) result {
 	var out, errs bytes.Buffer
 	caddy.SetOut(&out)
 	caddy.SetErr(&errs)
-	caddy.SetArgs(append([]string{"load-balance"}, args...))
+	caddy.SetArgs(args)
 	err := caddy.ExecuteContext(t.Context())
 	return result{codeOf(err), out.String(), errs.String()}
 }

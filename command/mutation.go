@@ -41,15 +41,21 @@ func (m *mutation) patch(ctx context.Context, c *client, pool, id string, fields
 	return c.call(ctx, http.MethodPatch, backendPath(pool, id)+m.query(), fields)
 }
 
-// tell prints what was done. answer is that of the API, which --json prints as
-// it is.
+// tell prints what was done, or in a dry run what would be. answer is that of
+// the API, which --json prints as it is.
 func (m *mutation) tell(cmd *cobra.Command, answer []byte, format string, args ...any) error {
-	text := oneLine(answer)
-	if !m.json {
-		text = printable(fmt.Sprintf(format, args...)) + "\n"
-		if m.dryRun {
-			text = "dry run, nothing has changed: " + text
+	var text string
+	switch {
+	case m.json:
+		text = oneLine(answer)
+	case m.dryRun:
+		r, err := parseRehearsal(answer)
+		if err != nil {
+			return err
 		}
+		text = r.text()
+	default:
+		text = printable(fmt.Sprintf(format, args...)) + "\n"
 	}
 	_, err := cmd.OutOrStdout().Write([]byte(text))
 	return err

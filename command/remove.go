@@ -49,13 +49,14 @@ func remove(cmd *cobra.Command, o *mutation, args []string) error {
 		return err
 	}
 	for _, id := range ids {
-		if _, err := c.call(cmd.Context(), http.MethodDelete, backendPath(pool, id)+o.query(), nil); err != nil {
+		answer, err := c.call(cmd.Context(), http.MethodDelete, backendPath(pool, id)+o.query(), nil)
+		if err != nil {
 			return err
 		}
-		if o.json {
-			err = printJSON(cmd, removal{pool, id, !o.dryRun})
+		if o.json && !o.dryRun {
+			err = printJSON(cmd, removal{pool, id, true})
 		} else {
-			err = o.tell(cmd, nil, "removed %s from pool %s", id, pool)
+			err = o.tell(cmd, answer, "removed %s from pool %s", id, pool)
 		}
 		if err != nil {
 			return err

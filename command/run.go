@@ -12,15 +12,16 @@ import (
 
 // runOptions are the flags of `run`.
 type runOptions struct {
-	listen, admin, pool                  string
-	backends                             []string
-	policy, sticky                       string
-	healthURI                            string
-	healthInterval, slowStart, queueFor  time.Duration
-	maxRequests, queue, retries          int
-	headerUp, headerDown                 []string
-	insecure, internalCerts, noRedirects bool
-	accessLog, verbose, printConfig      bool
+	listen, admin, pool                        string
+	backends                                   []string
+	policy, sticky                             string
+	healthURI                                  string
+	healthInterval, slowStart, queueFor        time.Duration
+	maxRequests, queue, retries                int
+	headerUp, headerDown                       []string
+	insecure, internalCerts, noRedirects       bool
+	noPersist, accessLog, verbose, printConfig bool
+	pingback                                   string
 }
 
 func runCommand() *cobra.Command {
@@ -78,9 +79,13 @@ func (o *runOptions) bind(cmd *cobra.Command) {
 	f.BoolVar(&o.noRedirects, "disable-redirects", false, "Do not redirect HTTP to HTTPS")
 	f.StringVar(&o.pool, "pool", "", "Name of the pool (default: what --listen says)")
 	f.StringVar(&o.admin, "admin", "", "Address of the admin endpoint (default: where the other commands look for it)")
+	f.BoolVar(&o.noPersist, "no-persist", false, "Forget what was changed when it ends")
 	f.BoolVar(&o.accessLog, "access-log", false, "Log requests")
 	f.BoolVar(&o.verbose, "debug", false, "Log in detail")
 	f.BoolVar(&o.printConfig, "print-config", false, "Print the config as JSON, and do not start")
+	// as that of `caddy run`, for whoever starts it and waits until it serves
+	f.StringVar(&o.pingback, "pingback", "", "Echo what is on standard input to this address once it serves")
+	_ = f.MarkHidden("pingback") // there is such a flag
 	complete(cmd, "policy", completePolicies)
 	complete(cmd, "sticky", choices(config.StickyCookie, config.StickyClientIP))
 }
@@ -108,7 +113,12 @@ func (o *runOptions) run(cmd *cobra.Command) error {
 	if err := caddy.Run(cfg); err != nil {
 		return err
 	}
-	o.tell(cmd.ErrOrStderr(), site, handler)
+	o.tell(newScreen(cmd.ErrOrStderr()), site, handler)
+	if o.pingback != "" {
+		if err := pingBack(cmd.Context(), cmd.InOrStdin(), o.pingback); err != nil {
+			return err
+		}
+	}
 	select {} // Caddy ends the process
 }
 

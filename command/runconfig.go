@@ -61,6 +61,9 @@ func (o *runOptions) handler(s site) (*config.Handler, error) {
 	if h.Pool == "" {
 		h.Pool = s.poolName()
 	}
+	if o.noPersist {
+		h.Persist = new(bool)
+	}
 	tls, err := o.addBackends(h)
 	if err != nil {
 		return nil, err

@@ -57,6 +57,8 @@ func parseSite(text string) (site, error) {
 		if s.https {
 			s.host = ip.String()
 		}
+	case strings.ContainsAny(a.Host, ":[] "):
+		return site{}, fmt.Errorf("--listen %q: %q is neither a name nor an IP address", text, a.Host)
 	default:
 		s.host = a.Host
 	}

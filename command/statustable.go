@@ -1,7 +1,6 @@
 package command
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -23,7 +22,7 @@ func writeStatus(b *strings.Builder, pools []poolAnswer, s screen, now time.Time
 }
 
 func writePool(b *strings.Builder, p *poolAnswer, s screen, now time.Time) {
-	for _, line := range poolLines(p) {
+	for _, line := range poolLines(p, now) {
 		b.WriteString(s.colours.paint(cut(printable(line.text), s.width), line.colour) + "\n")
 	}
 	if len(p.Backends) == 0 {
@@ -37,38 +36,6 @@ func writePool(b *strings.Builder, p *poolAnswer, s screen, now time.Time) {
 	}
 	t.noteIDs(p.Backends, s.width)
 	t.write(b, s.width, s.colours)
-}
-
-// poolLines returns what is to be said of the pool as a whole.
-func poolLines(p *poolAnswer) []cell {
-	first := cell{fmt.Sprintf("pool %s: %s of %s accepting, %s in flight", p.Name, count(p.Accepting), plural(p.Total, "backend"), count(p.InFlight)), bold}
-	if p.Total == 0 {
-		first.text = fmt.Sprintf("pool %s: no backends", p.Name)
-	}
-	if p.Accepting == 0 {
-		first.colour = red
-	}
-	if p.Tunnels > 0 {
-		first.text += ", " + plural(p.Tunnels, "tunnel")
-	}
-	if p.Queued > 0 {
-		first.text += ", " + count(p.Queued) + " waiting"
-	}
-	first.text += fmt.Sprintf(", revision %d", p.Revision)
-	lines := []cell{first}
-	if q := p.Queue; q != nil {
-		text := fmt.Sprintf("queue: %s of %s waiting", count(p.Queued), count(q.Size))
-		if q.Longest > 0 {
-			text += ", the first for " + milliseconds(q.Longest)
-		}
-		so := fmt.Sprintf("queue until now: %s served after %s, %s timed out, %s left, %s refused",
-			count(q.Served), milliseconds(q.Wait), count(q.TimedOut), count(q.Left), count(q.Refused))
-		lines = append(lines, cell{text, plain}, cell{so, plain})
-	}
-	if p.Retries > 0 || p.Refused > 0 {
-		lines = append(lines, cell{fmt.Sprintf("retries: %s, and %s that the budget had no room for", count(p.Retries), count(p.Refused)), plain})
-	}
-	return lines
 }
 
 // addressed reports whether there is a backend whose id does not say what its

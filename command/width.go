@@ -89,7 +89,7 @@ func tail(s string, columns int) string {
 func wrap(s string, columns int) []string {
 	var lines []string
 	line := ""
-	for _, word := range strings.Fields(s) {
+	for word := range strings.FieldsSeq(s) {
 		if line != "" && textWidth(line)+1+textWidth(word) <= columns {
 			line += " " + word
 			continue

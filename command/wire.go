@@ -19,7 +19,23 @@ type poolAnswer struct {
 	Queue     *queueAnswer    `json:"queue"`
 	Retries   uint64          `json:"retries"`
 	Refused   uint64          `json:"retries_refused"`
+	Storage   *storageAnswer  `json:"storage"`
+	Instances []instance      `json:"instances"`
 	Backends  []backendAnswer `json:"backends"`
+}
+
+type storageAnswer struct {
+	Status string `json:"status"` // ok, failing or off
+	Error  string `json:"error"`
+}
+
+// instance is a process that shares the storage.
+type instance struct {
+	Host    string    `json:"host"`
+	PID     int       `json:"pid"`
+	Seen    time.Time `json:"seen"`
+	Current bool      `json:"current"`
+	Self    bool      `json:"self"`
 }
 
 // queueAnswer has times in milliseconds.

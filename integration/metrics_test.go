@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -174,6 +175,9 @@ func TestMetrics(t *testing.T) {
 	m.want(t, "pool_backends", "pool=api 1, pool=web 1")
 	m.want(t, "pool_backends_accepting", "pool=web 1")
 	m.want(t, "pool_revision", "pool=api 2, pool=web 1")
+	m.want(t, "pool_storage_up", "pool=api 1, pool=web 1")
+	m.want(t, "pool_instances", "pool=api 1, pool=web 1")
+	m.want(t, "pool_instances_current", "pool=api 1, pool=web 1")
 }
 
 // TestMetricsOfRemoved adds a backend and removes it: its series come and go.
@@ -294,8 +298,15 @@ func TestMetricsDocs(t *testing.T) {
 			documented[strings.Trim(cells[1], " `")] = strings.TrimSpace(cells[2]) + " " + strings.ReplaceAll(strings.TrimSpace(cells[3]), "`", "")
 		}
 	}
+	var found scraped
+	eventually(t, func() error { // the storage is read soon after the start
+		if found = p.metrics(t); found[metricPrefix+"pool_storage_last_sync_timestamp_seconds"] == nil {
+			return errors.New("the storage was not read yet")
+		}
+		return nil
+	})
 	there := make(map[string]string)
-	for name, family := range p.metrics(t) {
+	for name, family := range found {
 		short, ours := strings.CutPrefix(name, metricPrefix)
 		if !ours {
 			continue

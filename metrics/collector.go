@@ -59,11 +59,24 @@ func (o *output) collectPool(p *Pool) {
 		o.counter(queueRequests, labels{o.pool, queuePairs[i]}, n)
 	}
 	o.histogram(queueWait, own, q.Wait)
+	if p.Storage != nil {
+		o.collectStorage(p.Storage)
+	}
 	if p.Times != nil {
 		all := labels{label("backend", ""), o.pool}
 		head, duration := p.Times.head(), p.Times.duration()
 		o.send(firstByte, all, &head)
 		o.send(requestDuration, all, &duration)
+	}
+}
+
+func (o *output) collectStorage(s *Storage) {
+	own := labels{o.pool}
+	o.gauge(storageUp, own, truth(s.Up))
+	o.gauge(instances, own, float64(s.Instances))
+	o.gauge(instancesSame, own, float64(s.Current))
+	if !s.LastSync.IsZero() {
+		o.gauge(storageSync, own, float64(s.LastSync.UnixMilli())/1e3)
 	}
 }
 

@@ -32,6 +32,7 @@ func newPool(name string, backends ...*Backend) *Pool {
 	return &Pool{
 		Name: name, Backends: len(backends), Accepting: len(backends), Refusals: new(Refusals),
 		Queue: Queue{Wait: new(Histogram)}, Each: slices.Values(backends),
+		Storage: &Storage{Up: true, LastSync: time.UnixMilli(1500), Instances: 3, Current: 2},
 	}
 }
 
@@ -106,6 +107,29 @@ caddy_load_balance_queue_requests_total{pool="web",result="left"} 0
 caddy_load_balance_queue_requests_total{pool="web",result="refused"} 4
 caddy_load_balance_queue_requests_total{pool="web",result="served"} 3
 caddy_load_balance_queue_requests_total{pool="web",result="timed_out"} 0
+`)
+}
+
+func TestStorage(t *testing.T) {
+	p, none, fails := newPool("web"), newPool("none"), newPool("fails")
+	none.Storage, fails.Storage = nil, &Storage{Instances: 1, Current: 1}
+	r := registryOf(t, pools{p, none, fails})
+	compare(t, r, "pool_storage_up", `
+# HELP caddy_load_balance_pool_storage_up Whether the storage of the pool's runtime changes works. There is no series if nothing is stored.
+# TYPE caddy_load_balance_pool_storage_up gauge
+caddy_load_balance_pool_storage_up{pool="fails"} 0
+caddy_load_balance_pool_storage_up{pool="web"} 1
+`)
+	compare(t, r, "pool_storage_last_sync_timestamp_seconds", `
+# HELP caddy_load_balance_pool_storage_last_sync_timestamp_seconds When the storage was last read, which it is again and again.
+# TYPE caddy_load_balance_pool_storage_last_sync_timestamp_seconds gauge
+caddy_load_balance_pool_storage_last_sync_timestamp_seconds{pool="web"} 1.5
+`)
+	compare(t, r, "pool_instances_current", `
+# HELP caddy_load_balance_pool_instances_current Those which have put in force what this one has.
+# TYPE caddy_load_balance_pool_instances_current gauge
+caddy_load_balance_pool_instances_current{pool="fails"} 1
+caddy_load_balance_pool_instances_current{pool="web"} 2
 `)
 }
 

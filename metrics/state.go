@@ -1,6 +1,9 @@
 package metrics
 
-import "iter"
+import (
+	"iter"
+	"time"
+)
 
 // Source knows all pools.
 type Source interface {
@@ -21,6 +24,7 @@ type Pool struct {
 	Refusals       *Refusals
 	Queue          Queue
 	Times          *SharedTimes // nil: none were needed yet
+	Storage        *Storage     // nil: nothing is stored
 
 	// Each yields the backends. What it yields is only good until the next.
 	Each iter.Seq[*Backend]
@@ -31,6 +35,14 @@ type Queue struct {
 	Length, Size                    int64
 	Served, TimedOut, Left, Refused uint64
 	Wait                            *Histogram // of those served
+}
+
+// Storage is the state of what keeps a pool's runtime changes.
+type Storage struct {
+	Up        bool      // the last attempt to read or to write was well
+	LastSync  time.Time // when it was read last; zero for never
+	Instances int       // that share the pool
+	Current   int       // of them, with the same changes in force as this one
 }
 
 // Backend is the state of a backend at one moment.

@@ -101,3 +101,53 @@ func BenchmarkMutate(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkStoredMutate makes changes of a pool of 1,000 backends, all of which
+// were added at runtime, that are stored in memory; by one instance, and by two
+// in turn, each of which reads what the other one has stored.
+func BenchmarkStoredMutate(b *testing.B) {
+	const n = 1000
+	list := manySpecs(b, n+1)
+	for _, instances := range []int{1, 2} {
+		b.Run(fmt.Sprint("instances-", instances), func(b *testing.B) {
+			st := &memStore{}
+			pools := make([]*Pool, instances)
+			for i := range pools {
+				pools[i] = newStoredPool(b, st, "a:1")
+			}
+			must(b, pools[0].Replace(list[:n], Options{Force: true}))
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				p := pools[i%instances]
+				if _, err := p.Add(list[n], Options{}); err != nil {
+					b.Fatal(err)
+				}
+				must(b, pools[(i+1)%instances].Remove(list[n].ID, Options{}))
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/2, "ns/change")
+		})
+	}
+}
+
+// BenchmarkDocument reads a document of 10,000 backends, all of which were added
+// at runtime: none of them known, and all.
+func BenchmarkDocument(b *testing.B) {
+	var c changes
+	list := manySpecs(b, 10_000)
+	for i := range list {
+		c.put(&change{id: list[i].ID, added: &list[i]})
+	}
+	data, err := encodeDocument(header{Pool: "test", Lineage: "abc", Number: 1}, &c)
+	must(b, err)
+	for name, known := range map[string][]*change{"unknown": nil, "known": c.list} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(data)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := decodeDocument("test", data, known); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -14,7 +14,7 @@ const (
 	documentVersion = 1
 
 	// MaxDocument is the most bytes of a document that are stored or read.
-	MaxDocument = 16 << 20
+	MaxDocument = 32 << 20
 
 	// maxChanges is the most changes that a pool may have.
 	maxChanges = 1 << 16

@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -113,9 +114,11 @@ func (d *decoded) readChanges(list []json.RawMessage, known []*change) error {
 }
 
 func decodeChange(text []byte) (*change, error) {
-	var w changeJSON
-	if err := decodeStrict(text, &w); err != nil {
-		return nil, err
+	w, asWritten := decodeWritten(text)
+	if !asWritten {
+		if err := decodeStrict(text, &w); err != nil {
+			return nil, err
+		}
 	}
 	if err := config.CheckID(w.ID); err != nil {
 		return nil, err
@@ -139,7 +142,22 @@ func decodeChange(text []byte) (*change, error) {
 	if err != nil {
 		return nil, fmt.Errorf("of backend %q: %w", w.ID, err)
 	}
+	if asWritten {
+		kept := bytes.Clone(text)
+		ch.text.Store(&kept)
+	}
 	return ch, nil
+}
+
+// decodeWritten decodes a change fast, if it is exactly as it would be written:
+// then nothing in it is unknown, or comes twice.
+func decodeWritten(text []byte) (w changeJSON, ok bool) {
+	if json.Unmarshal(text, &w) == nil {
+		if again, err := json.Marshal(w); err == nil && bytes.Equal(again, text) {
+			return w, true
+		}
+	}
+	return changeJSON{}, false
 }
 
 // spec returns the backend, if it is a whole one.

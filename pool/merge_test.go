@@ -86,14 +86,15 @@ func TestChangesAgainstModel(t *testing.T) {
 			}
 			return list
 		}
+		st := &memStore{}
 		def := func() *Definition {
 			d := define(t)
-			d.Backends, d.Discovery = some(FromConfig), "dns"
+			d.Backends, d.Discovery, d.Store = some(FromConfig), "dns", st
 			return d
 		}
 		p := newTestPool(t, nil, def())
 		for step := range 30 {
-			before := p.View()
+			before, stores := p.View(), st.stores
 			var err error
 			want := before.Backends
 			conflict := false // an error is due
@@ -159,6 +160,9 @@ func TestChangesAgainstModel(t *testing.T) {
 				t.Fatalf("seed %d, step %d: %v: the pool has %s, want %s", seed, step, err, inOrder(after), inOrder(want))
 			}
 			checkUnique(t, seed, step, after)
+			if st.stores > stores {
+				checkStored(t, p, st.stored("test"))
+			}
 		}
 	}
 }
@@ -191,6 +195,19 @@ func checkIndexes(t *testing.T, p *Pool) {
 		if ch != nil && p.changes.find(ch.id) != ch {
 			t.Fatalf("change %d, of %s, is not found", i, ch.id)
 		}
+	}
+}
+
+// checkStored checks that the document amounts to what the pool has.
+func checkStored(t *testing.T, p *Pool, data []byte) {
+	t.Helper()
+	d, err := decodeDocument(p.name, data, nil)
+	must(t, err)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	again := d.changes.merge(p.defs, p.listed)
+	if !slices.EqualFunc(again.specs, p.specs, func(a, b Spec) bool { return a.equal(&b) && a.restricted == b.restricted }) || len(again.gaveWay) > 0 {
+		t.Fatalf("the pool has %+v, stored are %+v, and %+v gives way", p.specs, again.specs, again.gaveWay)
 	}
 }
 

@@ -25,7 +25,7 @@ func (p *Pool) Metrics() *metrics.Pool {
 		Name: p.name, Revision: snap.Revision, Backends: len(snap.Members),
 		Retries: p.budget.made.Load(), RetriesRefused: p.budget.refused.Load(),
 		Refusals: &p.refusals, Queue: p.queue.metrics(), Times: p.times.Load(),
-		Each: snap.metrics,
+		Storage: p.storageMetrics(), Each: snap.metrics,
 	}
 	for _, m := range snap.Members {
 		if m.Accepting {
@@ -33,6 +33,20 @@ func (p *Pool) Metrics() *metrics.Pool {
 		}
 	}
 	return v
+}
+
+func (p *Pool) storageMetrics() *metrics.Storage {
+	v, stored := p.StoreView()
+	if !stored {
+		return nil
+	}
+	s := &metrics.Storage{Up: v.Err == nil, LastSync: v.LastSync, Instances: len(v.Instances)}
+	for i := range v.Instances {
+		if v.Instances[i].Current {
+			s.Current++
+		}
+	}
+	return s
 }
 
 func (s *waitQueue) metrics() metrics.Queue {

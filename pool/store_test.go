@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,6 +28,7 @@ func wantCode(t testing.TB, err error, code string) *Error {
 }
 
 // What was answered is stored, and a new process has it from the start.
+
 func TestStoredChangesOutlastTheProcess(t *testing.T) {
 	st := &memStore{}
 	p := newStoredPool(t, st, "a:1", "b:1", "c:1")
@@ -72,6 +72,7 @@ func sameSpecs(a, b []BackendView) bool {
 }
 
 // newRegistryPool returns a pool that no config claims.
+
 func newRegistryPool(t testing.TB) *Pool {
 	t.Helper()
 	r := NewRegistry(nil)
@@ -82,6 +83,7 @@ func newRegistryPool(t testing.TB) *Pool {
 }
 
 // What cannot be stored is not done.
+
 func TestFailingStore(t *testing.T) {
 	cause := errors.New("no space left on device")
 	st := &memStore{}
@@ -115,6 +117,7 @@ func TestFailingStore(t *testing.T) {
 
 // A store that says that it has failed may have stored after all. Then that is
 // what there is, and comes into force with the next change.
+
 func TestStoreFailsAfterStoring(t *testing.T) {
 	st := &memStore{failed: true}
 	p := newStoredPool(t, st, "a:1")
@@ -133,6 +136,7 @@ func TestStoreFailsAfterStoring(t *testing.T) {
 
 // While the storage does not answer, nobody waits but those who change
 // something; and not without end.
+
 func TestHangingStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := &memStore{}
@@ -179,60 +183,11 @@ func TestHangingStore(t *testing.T) {
 }
 
 // Another instance's changes come first, and are what conditions are about.
-func TestAnotherInstanceInBetween(t *testing.T) {
-	st := &memStore{}
-	p, q := newStoredPool(t, st, "a:1", "b:1"), newStoredPool(t, st, "a:1", "b:1")
-	revision := q.View().Revision
-	add(t, p, "n:1")
-	wantCode(t, q.Patch("a:1", Patch{Weight: ptr(3)}, Options{IfMatch: &revision}), CodeStaleRevision)
-	if got := ids(q); got != "[a:1 b:1 n:1]" || q.Stored() != 1 {
-		t.Errorf("after a stale change, there are %s at number %d", got, q.Stored())
-	}
-	_, err := q.Add(spec(t, config.Backend{Address: "n:1", ID: "other"}), Options{})
-	if e := wantCode(t, err, CodeDuplicateAddress); e.Existing != "n:1" {
-		t.Errorf("in the way is %q", e.Existing)
-	}
-	must(t, q.Patch("n:1", Patch{Weight: ptr(5)}, Options{}))
-	must(t, p.Patch("b:1", Patch{Weight: ptr(6)}, Options{}))
-	must(t, q.Adopt(st.stored("test")))
-	if !sameSpecs(p.View().Backends, q.View().Backends) || p.Snapshot().Find("n:1").Weight != 5 || q.Snapshot().Find("b:1").Weight != 6 {
-		t.Errorf("one has %+v\nthe other %+v", p.View().Backends, q.View().Backends)
-	}
-	// what is in force already, or was before, is nothing new
-	snap := q.Snapshot()
-	must(t, q.Adopt(st.stored("test")))
-	must(t, q.Adopt(nil))
-	old := st.stored("test")
-	must(t, p.Remove("n:1", Options{}))
-	must(t, q.Remove("b:1", Options{}))
-	if q.Snapshot() == snap {
-		t.Fatal("nothing has changed")
-	}
-	snap = q.Snapshot()
-	must(t, q.Adopt(old))
-	if q.Snapshot() != snap || ids(q) != "[a:1]" {
-		t.Errorf("an old document has made it %s", ids(q))
-	}
-}
 
 // Whoever is told of a change made elsewhere is told who made it.
-func TestAdoptedChangesAreAnnounced(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		rec, st := &recorder{}, &memStore{}
-		p := newStoredPool(t, st, "a:1")
-		def := define(t, "a:1")
-		def.Store, def.Sink = st, rec.sink
-		q := newTestPool(t, nil, def)
-		add(t, p, "n:1")
-		must(t, q.Adopt(st.stored("test")))
-		synctest.Wait()
-		if got := fmt.Sprint(rec.names()); got != "[backend_added n:1 backend_waiting n:1]" || rec.events[0].By != "somebody, at another instance" {
-			t.Errorf("events %s by %q", got, rec.events[0].By)
-		}
-	})
-}
 
 // A document of no use is set aside, and what is in force here is stored anew.
+
 func TestDamagedDocumentIsSetAside(t *testing.T) {
 	st := &memStore{}
 	p := newStoredPool(t, st, "a:1", "b:1")
@@ -271,6 +226,7 @@ func TestDamagedDocumentIsSetAside(t *testing.T) {
 
 // A document that is lost is written again, and a change that changes nothing
 // is not written.
+
 func TestSave(t *testing.T) {
 	st := &memStore{}
 	p := newStoredPool(t, st, "a:1", "b:1")
@@ -296,162 +252,83 @@ func TestSave(t *testing.T) {
 
 // With persist off, nothing is read or stored. Turned on again, what was changed
 // meanwhile is laid over what is stored.
-func TestPersistOffAndOn(t *testing.T) {
-	st := &memStore{}
-	p, other := newStoredPool(t, st, "a:1", "b:1", "c:1"), newStoredPool(t, st, "a:1", "b:1", "c:1")
-	add(t, p, "n:1")
-	add(t, p, "m:1")
-	must(t, p.Patch("a:1", Patch{Weight: ptr(2)}, Options{}))
-
-	p.Commit("config 1", define(t, "a:1", "b:1", "c:1"))
-	updates := st.updates
-	must(t, p.Remove("n:1", Options{}))
-	must(t, p.Patch("b:1", Patch{Weight: ptr(3)}, Options{}))
-	if st.updates != updates || p.Unsaved() {
-		t.Fatal("the storage was used")
-	}
-	must(t, other.Patch("c:1", Patch{Weight: ptr(4)}, Options{}))
-	must(t, other.Patch("b:1", Patch{Weight: ptr(9)}, Options{})) // lost: both changed it
-	must(t, other.Patch("a:1", Patch{Weight: ptr(5)}, Options{}))
-
-	def := define(t, "a:1", "b:1", "c:1")
-	def.Store = st
-	p.Commit("config 1", def)
-	if !p.Unsaved() {
-		t.Error("what was changed meanwhile counts as stored")
-	}
-	must(t, p.Adopt(st.stored("test")))
-	want := "[a:1*5 b:1*3 c:1*4 m:1*1]"
-	if got := weights(p); got != want {
-		t.Errorf("there are %s, want %s", got, want)
-	}
-	add(t, p, "x:1")
-	must(t, other.Adopt(st.stored("test")))
-	if got := weights(other); got != "[a:1*5 b:1*3 c:1*4 m:1*1 x:1*1]" || p.Unsaved() {
-		t.Errorf("another instance has %s, unsaved: %v", got, p.Unsaved())
-	}
-}
-
-func weights(p *Pool) string {
-	var list []string
-	for _, b := range p.View().Backends {
-		list = append(list, fmt.Sprintf("%s*%d", b.ID, b.Weight))
-	}
-	return fmt.Sprint(list)
-}
 
 // A change that gave way to the config is told of once, though it is in the
 // document until the next change is stored; and then it is not.
-func TestYieldedChangesLeaveTheDocument(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		rec, st := &recorder{}, &memStore{}
-		p := newStoredPool(t, st, "a:1", "b:1")
-		must(t, p.Patch("a:1", Patch{Weight: ptr(3)}, Options{}))
-		add(t, p, "n:1")
-		other := newStoredPool(t, st, "a:1", "b:1") // which has the config as it was
-		must(t, other.Adopt(st.stored("test")))
-
-		def := define(t, "a:1", "b:1")
-		def.Backends[0].Weight, def.Store, def.Sink = 5, st, rec.sink
-		p.Commit("config 1", def)
-		if st.stores != 2 {
-			t.Error("a reload has stored something")
-		}
-		for i := range 3 {
-			must(t, other.Patch("b:1", Patch{Weight: ptr(i + 2)}, Options{}))
-			must(t, p.Adopt(st.stored("test")))
-		}
-		synctest.Wait()
-		told := strings.Count(fmt.Sprint(rec.names()), EventYielded)
-		if got := weights(p); got != "[a:1*5 b:1*4 n:1*1]" || told != 1 {
-			t.Errorf("there are %s, told %d times", got, told)
-		}
-		if !strings.Contains(string(st.stored("test")), `"a:1"`) {
-			t.Errorf("another instance has lost its change: %s", st.stored("test"))
-		}
-		must(t, p.Remove("n:1", Options{}))
-		if d, err := decodeDocument("test", st.stored("test"), nil); err != nil || d.changes.find("a:1") != nil || d.changes.count() != 1 {
-			t.Errorf("stored is %s: %v", st.stored("test"), err)
-		}
-	})
-}
 
 // The sync may read what was stored before whoever has stored it goes on.
-func TestOwnDocumentIsAdoptedFirst(t *testing.T) {
-	st := &adoptingStore{}
-	p := newStoredPool(t, st, "a:1", "b:1")
-	st.pool = p
-	add(t, p, "n:1")
-	r, err := p.Mutate(Options{}, func(m *Mutation) error { return m.Remove("a:1") })
-	must(t, err)
-	if got := ids(p); got != "[b:1 n:1]" || r.Revision != p.View().Revision || p.Stored() != 2 {
-		t.Errorf("there are %s at revision %d, number %d; answered was %d", got, p.View().Revision, p.Stored(), r.Revision)
+
+// Two instances change the same pool at the same time: nothing is lost, and
+// nothing doubled.
+
+// A config that comes while a change is being stored is merged with it as ever.
+func TestReloadWhileStoring(t *testing.T) {
+	st := &memStore{}
+	p := newStoredPool(t, st, "a:1", "b:1", "c:1")
+	release := make(chan struct{})
+	st.set(nil, release)
+	done := make(chan error)
+	go func() {
+		done <- p.Replace(specs(t, "a:1", "n:1"), Options{})
+	}()
+	<-st.reached
+	def := define(t, "a:1", "b:1", "c:1", "d:1")
+	def.Backends[1].Weight, def.Store = 3, st
+	p.Commit("config 1", def)
+	if got := ids(p); got != "[a:1 b:1 c:1 d:1]" {
+		t.Errorf("before it is stored, there are %s", got)
+	}
+	close(release)
+	must(t, <-done)
+	if got := ids(p); got != "[a:1 b:1 d:1 n:1]" { // b is not what was removed any more
+		t.Errorf("then, there are %s", got)
 	}
 	checkIndexes(t, p)
 }
 
-// adoptingStore has the pool adopt what it has just stored.
-type adoptingStore struct {
-	memStore
-	pool *Pool
-}
-
-func (s *adoptingStore) Update(pool string, change func([]byte) ([]byte, error)) error {
-	if err := s.memStore.Update(pool, change); err != nil {
-		return err
+// A pool that ends while a change is being stored has it stored all the same.
+func TestPoolEndsWhileStoring(t *testing.T) {
+	st, r := &memStore{}, NewRegistry(nil)
+	p, err := r.Acquire("test")
+	must(t, err)
+	def := define(t, "a:1", "b:1")
+	def.Store = st
+	p.Commit("config 1", def)
+	release := make(chan struct{})
+	st.set(nil, release)
+	done := make(chan error)
+	go func() { done <- p.Remove("b:1", Options{}) }()
+	<-st.reached
+	p.Withdraw("config 1")
+	must(t, r.Release("test"))
+	close(release)
+	must(t, <-done)
+	wantCode(t, p.Remove("a:1", Options{Force: true}), CodeUnknownPool)
+	if st.stores != 1 {
+		t.Errorf("%d stores", st.stores)
 	}
-	return s.pool.Adopt(s.stored(pool))
 }
 
-// Two instances change the same pool at the same time: nothing is lost, and
-// nothing doubled.
-func TestTwoInstancesAtOnce(t *testing.T) {
-	const each = 30
+// There is an end to what one pool can be changed by.
+func TestTooManyChanges(t *testing.T) {
+	p := newTestPool(t, nil, define(t, "a:1"))
+	for i := range maxChanges {
+		id := fmt.Sprint("b", i)
+		p.changes.put(&change{id: id, removed: true, base: &Spec{ID: id}})
+	}
+	_, err := p.Add(spec(t, config.Backend{Address: "n:1"}), Options{})
+	wantCode(t, err, CodeTooManyChanges)
 	st := &memStore{}
-	pools := []*Pool{newStoredPool(t, st, "a:1", "b:1"), newStoredPool(t, st, "a:1", "b:1")}
-	var wg sync.WaitGroup
-	for i, p := range pools {
-		for w := range 4 {
-			wg.Go(func() {
-				for n := range each {
-					address := fmt.Sprintf("n%d-%d-%d:1", i, w, n)
-					if _, err := p.Add(spec(t, config.Backend{Address: address}), Options{}); err != nil {
-						t.Error(err)
-					}
-					// the sync of either may come at any time
-					for _, p := range pools {
-						if err := p.Adopt(st.stored("test")); err != nil {
-							t.Error(err)
-						}
-					}
-					if n%3 == 0 {
-						continue
-					}
-					if err := p.Patch(address, Patch{Weight: ptr(n + 1)}, Options{}); err != nil {
-						t.Error(err)
-					}
-					if n%3 == 1 {
-						if err := p.Remove(address, Options{}); err != nil {
-							t.Error(err)
-						}
-					}
-				}
-			})
-		}
+	p = newStoredPool(t, st, "a:1")
+	huge := []byte(strings.Repeat("x", MaxDocument/4))
+	for i := range 4 {
+		ch := &change{id: fmt.Sprint("b", i), removed: true, base: &Spec{}}
+		ch.text.Store(&huge)
+		p.changes.put(ch)
 	}
-	wg.Wait()
-	for _, p := range pools {
-		must(t, p.Adopt(st.stored("test")))
-		checkIndexes(t, p)
-		v := p.View()
-		if want := 2 + 2*4*each*2/3; len(v.Backends) != want {
-			t.Errorf("there are %d backends, want %d", len(v.Backends), want)
-		}
-	}
-	if want := uint64(2 * 4 * each * 2); pools[0].Stored() != want || pools[1].Stored() != want {
-		t.Errorf("numbers %d and %d, want %d", pools[0].Stored(), pools[1].Stored(), want)
-	}
-	if !sameSpecs(pools[0].View().Backends, pools[1].View().Backends) {
-		t.Error("the instances differ")
+	_, err = p.Add(spec(t, config.Backend{Address: "n:1"}), Options{})
+	wantCode(t, err, CodeTooManyChanges)
+	if st.stores != 0 {
+		t.Error("it was stored")
 	}
 }

@@ -12,8 +12,9 @@ const (
 	maxStrays = 1 << 16
 )
 
-// consoleLine is how a line of Caddy's log begins that is for people.
-var consoleLine = regexp.MustCompile(`^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d{3}\t`)
+// consoleLine is how a line of Caddy's log begins that is for people, and one of
+// certmagic's own log, to which its file storage writes.
+var consoleLine = regexp.MustCompile(`^(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d{3}|\d\.\d+e\+09)\t`)
 
 // log takes what Caddy writes. It keeps the end of it, and all lines that are
 // not Caddy's log, up to a limit.
