@@ -22,6 +22,7 @@ func TestStorageFails(t *testing.T) {
 			s := newSetup(t)
 			in := s.start(t)
 			in.change("web")
+			in.idle()
 			dir := filepath.Join(s.storage, path)
 			if err := os.Rename(dir, dir+".away"); err != nil {
 				t.Fatal(err)
@@ -61,6 +62,19 @@ func TestStorageFails(t *testing.T) {
 			}
 		})
 	}
+}
+
+// idle returns once the instance holds no lock any more, which it does for some
+// milliseconds after a change.
+func (in *instance) idle() {
+	in.t.Helper()
+	process.Eventually(in.t, func() error {
+		held, err := filepath.Glob(filepath.Join(in.storage, "locks", "load_balance*"))
+		if err == nil && held != nil {
+			err = fmt.Errorf("%v are there", held)
+		}
+		return err
+	})
 }
 
 // A storage that does not answer is waited for at the start, but not for long.

@@ -41,12 +41,8 @@ func (l *log) Write(p []byte) (int, error) {
 	}
 }
 
-// ofStorage is in what Caddy's file storage says of locks that a crash has left
-// behind, in a log of its own.
-var ofStorage = []byte("[FileStorage:")
-
 func (l *log) take(line []byte) {
-	if line[0] != '{' && !bytes.Contains(line, ofStorage) && !consoleLine.Match(line) && l.strays.Len() < maxStrays {
+	if line[0] != '{' && !consoleLine.Match(line) && l.strays.Len() < maxStrays {
 		l.strays.Write(line)
 	}
 	if l.kept = append(l.kept, line...); len(l.kept) > 2*l.keep {
