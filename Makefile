@@ -80,7 +80,7 @@ bench: ## measure side by side with other proxies: build/bench/report.md; for op
 
 .PHONY: gobench
 gobench: ## run the Go benchmarks that match BENCH (all)
-	$(GO) test -run='^$$' -bench='$(BENCH)' -benchmem ./balancer/ ./pool/ ./proxy/
+	$(GO) test -run='^$$' -bench='$(BENCH)' -benchmem ./balancer/ ./metrics/ ./pool/ ./proxy/
 
 .PHONY: clean
 clean: ## remove what was built

@@ -46,7 +46,7 @@ func (h *Handler) definition(ctx caddy.Context, app *App) (*pool.Definition, dis
 	if err != nil {
 		return nil, nil, err
 	}
-	def.Policy = policy
+	def.Policy, def.PolicyName = policy, policy.CaddyModule().ID.Name()
 	if err := h.boundLoad(policy); err != nil {
 		return nil, nil, err
 	}

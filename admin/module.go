@@ -32,6 +32,7 @@ func UseRegistry(r *pool.Registry) { inUse = r }
 // `GET events` | Streams all changes as server-sent events
 // `GET pools` | Shows all pools
 // `GET pools/{pool}` | Shows a pool with its backends, and with `?wait=5s` waits for other instances
+// `GET pools/{pool}/explain` | Says which backend a request would get, and why no other
 // `GET pools/{pool}/backends` | Shows the backends of a pool
 // `POST pools/{pool}/backends` | Adds a backend
 // `PUT pools/{pool}/backends` | Replaces all backends at once

@@ -24,6 +24,7 @@ var routes = []route{
 	{"events", map[string]handler{http.MethodGet: streamEvents}},
 	{"pools", map[string]handler{http.MethodGet: showPools}},
 	{"pools/{pool}", map[string]handler{http.MethodGet: showPool}},
+	{"pools/{pool}/explain", map[string]handler{http.MethodGet: explain}},
 	{"pools/{pool}/backends", map[string]handler{
 		http.MethodGet:  showBackends,
 		http.MethodPost: addBackend,

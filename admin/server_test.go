@@ -351,9 +351,23 @@ func (f firstPolicy) Pick(q *pool.Request) *pool.Member {
 	return nil
 }
 
+// Rehearse implements pool.Rehearser.
+func (f firstPolicy) Rehearse() pool.Rehearsal { return f }
+
+// Explain implements pool.Rehearsal.
+func (f firstPolicy) Explain(*pool.Request, *pool.Member) pool.Account {
+	a := pool.Account{Reason: "first in line", Members: make([]pool.Standing, len(f))}
+	for i := range a.Members {
+		a.Members[i] = pool.Standing{Share: -1, Reason: "behind the first"}
+	}
+	a.Members[0].Share = 1
+	return a
+}
+
 // Interface guards
 var (
-	_ pool.Monitor = (*monitor)(nil)
-	_ pool.Policy  = firstPolicy(nil)
-	_ pool.Picker  = firstPolicy(nil)
+	_ pool.Rehearser = firstPolicy(nil)
+	_ pool.Monitor   = (*monitor)(nil)
+	_ pool.Policy    = firstPolicy(nil)
+	_ pool.Picker    = firstPolicy(nil)
 )

@@ -38,7 +38,7 @@ func (*ClientIPHash) UnmarshalCaddyfile(d *caddyfile.Dispenser) error { return w
 
 // NewPicker implements pool.Policy.
 func (p *ClientIPHash) NewPicker(members []*pool.Member, prev pool.Picker) pool.Picker {
-	return newHashPicker(members, prev, p.bounding, clientIP)
+	return newHashPicker(members, prev, p.bounding, key{"the client's IP address", clientIP})
 }
 
 func clientIP(r *http.Request) (hash uint64, ok bool) {

@@ -1,6 +1,8 @@
 package balancer
 
 import (
+	"fmt"
+
 	"github.com/caddy-loadbalance/caddy-loadbalance/pool"
 	"github.com/caddy-loadbalance/caddy-loadbalance/sticky"
 )
@@ -118,6 +120,23 @@ func (c *cookieChooser) assign(q *pool.Request, m *pool.Member) (decided bool) {
 	}
 	c.settle(q, m)
 	return false
+}
+
+// Explain implements chooser.
+func (c *cookieChooser) Explain(_ *pool.Request, chosen *pool.Member) pool.Account {
+	members := make([]*pool.Member, len(c.number))
+	for i, number := range c.number {
+		members[i] = c.seats[number]
+	}
+	list := standings(members, chosen, func(*pool.Member) string {
+		return fmt.Sprintf("the cookie %q stands for %q", c.policy.Name, chosen.ID())
+	})
+	return pool.Account{Reason: fmt.Sprintf("the cookie %q stands for it", c.policy.Name), Members: list}
+}
+
+// lacks implements chooser.
+func (c *cookieChooser) lacks() string {
+	return fmt.Sprintf("no cookie %q of a backend that has room", c.policy.Name)
 }
 
 // line returns the Set-Cookie field that names a member.

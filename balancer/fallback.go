@@ -86,6 +86,12 @@ type chooser interface {
 	// assign is told of a member that the request was given without a choice,
 	// and reports whether it would not have been the fallback's to choose.
 	assign(q *pool.Request, m *pool.Member) (decided bool)
+
+	// Explain says why the request gets the one that it asks for.
+	Explain(q *pool.Request, chosen *pool.Member) pool.Account
+
+	// lacks says what a request lacks if it is not decided.
+	lacks() string
 }
 
 // either is the picker of a policy that has a fallback.

@@ -1,6 +1,8 @@
 package balancer
 
 import (
+	"fmt"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
@@ -68,8 +70,41 @@ func (members inOrderSlowly) Pick(q *pool.Request) *pool.Member {
 	return offerFrom(q, members, 0)
 }
 
+// Rehearse implements pool.Rehearser.
+func (members inOrder) Rehearse() pool.Rehearsal { return members }
+
+// Explain implements pool.Rehearsal.
+func (members inOrder) Explain(_ *pool.Request, chosen *pool.Member) pool.Account {
+	return pool.Account{Reason: "the first that has room", Members: standings(members, chosen, behind(chosen))}
+}
+
+// behind says of a member that another comes before it.
+func behind(chosen *pool.Member) func(*pool.Member) string {
+	return func(*pool.Member) string { return fmt.Sprintf("comes behind %q, which has room", chosen.ID()) }
+}
+
+// Rehearse implements pool.Rehearser: chance has no memory.
+func (members inOrderSlowly) Rehearse() pool.Rehearsal { return members }
+
+// Explain implements pool.Rehearsal.
+func (members inOrderSlowly) Explain(q *pool.Request, chosen *pool.Member) pool.Account {
+	list := standings(members, chosen, func(m *pool.Member) string {
+		if m.Index < chosen.Index {
+			return "comes before, but is not due this one"
+		}
+		return behind(chosen)(m)
+	})
+	shareByDraws(list, q, members.Pick)
+	return pool.Account{
+		Reason:   "the first that has room and is due a request; while one starts slowly, that is partly up to chance",
+		ByChance: true, Members: list,
+	}
+}
+
 // Interface guards
 var (
+	_ pool.Rehearser        = inOrder(nil)
+	_ pool.Rehearser        = inOrderSlowly(nil)
 	_ Policy                = (*First)(nil)
 	_ caddyfile.Unmarshaler = (*First)(nil)
 )

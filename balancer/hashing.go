@@ -1,25 +1,33 @@
 package balancer
 
 import (
+	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/caddy-loadbalance/caddy-loadbalance/pool"
 )
 
-// keyFunc returns the hash of what a policy looks at in a request, and whether
-// the request has it. Hashes have no seed: they are the same in all processes.
-type keyFunc func(*http.Request) (hash uint64, ok bool)
+// key is what a policy looks at in a request.
+type key struct {
+	// name is what people call it.
+	name string
+
+	// of returns its hash, and whether the request has it. Hashes have no seed:
+	// they are the same in all processes.
+	of func(*http.Request) (hash uint64, ok bool)
+}
 
 // hashed picks by the hash of something in the request.
 type hashed struct {
 	ring  *ring
-	key   keyFunc
+	key   key
 	bound *bound // nil: none
 }
 
-func newHashed(members []*pool.Member, before *hashed, b bounding, key keyFunc) *hashed {
+func newHashed(members []*pool.Member, before *hashed, b bounding, key key) *hashed {
 	h := &hashed{key: key}
 	if before != nil {
 		h.ring = newRing(members, before.ring)
@@ -33,7 +41,7 @@ func newHashed(members []*pool.Member, before *hashed, b bounding, key keyFunc) 
 }
 
 // newHashPicker returns a picker by key for policies without a fallback.
-func newHashPicker(members []*pool.Member, prev pool.Picker, b bounding, key keyFunc) pool.Picker {
+func newHashPicker(members []*pool.Member, prev pool.Picker, b bounding, key key) pool.Picker {
 	var before *hashed
 	switch p := prev.(type) {
 	case *hashed:
@@ -50,7 +58,7 @@ func newHashPicker(members []*pool.Member, prev pool.Picker, b bounding, key key
 
 // newHashedOr returns a picker by key that leaves requests without one to the
 // fallback.
-func newHashedOr(f *Fallback, members []*pool.Member, prev pool.Picker, b bounding, key keyFunc) pool.Picker {
+func newHashedOr(f *Fallback, members []*pool.Member, prev pool.Picker, b bounding, key key) pool.Picker {
 	return f.newPicker(members, prev, func(before chooser) chooser {
 		known, _ := before.(*hashed)
 		return newHashed(members, known, b, key)
@@ -67,7 +75,7 @@ func (h *hashed) hash(q *pool.Request) (hash uint64, ok bool) {
 	if q.HTTP == nil {
 		return 0, false
 	}
-	return h.key(q.HTTP)
+	return h.key.of(q.HTTP)
 }
 
 func (h *hashed) pick(q *pool.Request, hash uint64) *pool.Member {
@@ -88,6 +96,9 @@ func (h *hashed) choose(q *pool.Request) (m *pool.Member, decided bool) {
 
 // settle implements chooser.
 func (*hashed) settle(*pool.Request, *pool.Member) {}
+
+// lacks implements chooser.
+func (h *hashed) lacks() string { return "no " + strings.TrimPrefix(h.key.name, "the ") }
 
 // assign implements chooser.
 func (h *hashed) assign(q *pool.Request, _ *pool.Member) (decided bool) {
@@ -115,9 +126,33 @@ func (h *boundedHashed) Refresh() { h.bound.Refresh() }
 
 func hashString(s string) uint64 { return xxhash.Sum64String(s) }
 
+// Rehearse implements pool.Rehearser: a hash has no memory, and what a bound
+// takes note of is what it finds.
+func (h *hashed) Rehearse() pool.Rehearsal { return h }
+
+// Explain implements pool.Rehearsal.
+func (h *hashed) Explain(q *pool.Request, chosen *pool.Member) pool.Account {
+	hash, _ := h.hash(q)
+	owner := chosen
+	if slot, ok := h.ring.nearest(hash, nil); ok {
+		owner = h.ring.slots[slot]
+	}
+	list := standings(h.ring.members, chosen, func(*pool.Member) string {
+		return fmt.Sprintf("the hash of %s belongs to %q", h.key.name, owner.ID())
+	})
+	shareByWeight(list, h.ring.members)
+	reason := fmt.Sprintf("the hash of %s belongs to it", h.key.name)
+	if owner != chosen {
+		reason = fmt.Sprintf("next in the order of the hash of %s, as %q, to which that belongs, has no room", h.key.name, owner.ID())
+		list[owner.Index].Reason = "has no room for the request"
+	}
+	return pool.Account{Reason: reason, Members: list}
+}
+
 // Interface guards
 var (
-	_ pool.Picker      = (*hashed)(nil)
+	_ pool.Rehearser   = (*hashed)(nil)
+	_ pool.Rehearsal   = (*hashed)(nil)
 	_ trackingChooser  = (*hashed)(nil)
 	_ pool.LoadTracker = (*boundedHashed)(nil)
 )

@@ -66,9 +66,9 @@ func (p *HeaderHash) NewPicker(members []*pool.Member, prev pool.Picker) pool.Pi
 	return newHashedOr(&p.Fallback, members, prev, p.bounding, headerKey(p.Field))
 }
 
-func headerKey(field string) keyFunc {
+func headerKey(field string) key {
 	field = textproto.CanonicalMIMEHeaderKey(field)
-	return func(r *http.Request) (hash uint64, ok bool) {
+	return key{"the header field " + field, func(r *http.Request) (hash uint64, ok bool) {
 		if field == "Host" && r.Host != "" {
 			// net/http moves it out of the header
 			return hashString(r.Host), true
@@ -78,7 +78,7 @@ func headerKey(field string) keyFunc {
 			return 0, false
 		}
 		return hashString(values[0]), true
-	}
+	}}
 }
 
 // Interface guards

@@ -44,7 +44,7 @@ func (*IPHash) UnmarshalCaddyfile(d *caddyfile.Dispenser) error { return without
 
 // NewPicker implements pool.Policy.
 func (p *IPHash) NewPicker(members []*pool.Member, prev pool.Picker) pool.Picker {
-	return newHashPicker(members, prev, p.bounding, remoteIP)
+	return newHashPicker(members, prev, p.bounding, key{"the peer's IP address", remoteIP})
 }
 
 func remoteIP(r *http.Request) (hash uint64, ok bool) {

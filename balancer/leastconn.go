@@ -1,6 +1,8 @@
 package balancer
 
 import (
+	"fmt"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
@@ -48,6 +50,18 @@ func (LeastConn) NewPicker(members []*pool.Member, prev pool.Picker) pool.Picker
 		return &loadScan{members: members, turn: next}
 	}
 	return newLoadTree(members, next)
+}
+
+// explainLoad says why a member has the least load.
+func explainLoad(members []*pool.Member, chosen *pool.Member) pool.Account {
+	least := loadWith(chosen)
+	list := standings(members, chosen, func(m *pool.Member) string {
+		if least.less(loadWith(m)) {
+			return fmt.Sprintf("more load: %s, against %s", showLoad(m, 1), showLoad(chosen, 1))
+		}
+		return fmt.Sprintf("the same load, %s, but its turn comes later", showLoad(m, 1))
+	})
+	return pool.Account{Reason: "least load: " + showLoad(chosen, 1), Members: list}
 }
 
 // Interface guards

@@ -53,5 +53,16 @@ func (s *loadScan) least(first int, refused uint32) int {
 	return best
 }
 
-// Interface guard
-var _ pool.Picker = (*loadScan)(nil)
+// Rehearse implements pool.Rehearser.
+func (s *loadScan) Rehearse() pool.Rehearsal { return &loadScan{s.members, s.turn.copy()} }
+
+// Explain implements pool.Rehearsal.
+func (s *loadScan) Explain(_ *pool.Request, chosen *pool.Member) pool.Account {
+	return explainLoad(s.members, chosen)
+}
+
+// Interface guards
+var (
+	_ pool.Rehearser = (*loadScan)(nil)
+	_ pool.Rehearsal = (*loadScan)(nil)
+)

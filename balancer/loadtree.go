@@ -250,5 +250,18 @@ func (t *loadTree) least(level, i int) rank {
 	return least
 }
 
-// Interface guard
-var _ pool.LoadTracker = (*loadTree)(nil)
+// Rehearse implements pool.Rehearser. The tree is a new one, as a pick changes
+// it for a moment even if it takes nothing.
+func (t *loadTree) Rehearse() pool.Rehearsal { return newLoadTree(t.members, t.turn.copy()) }
+
+// Explain implements pool.Rehearsal.
+func (t *loadTree) Explain(_ *pool.Request, chosen *pool.Member) pool.Account {
+	return explainLoad(t.members, chosen)
+}
+
+// Interface guards
+var (
+	_ pool.LoadTracker = (*loadTree)(nil)
+	_ pool.Rehearser   = (*loadTree)(nil)
+	_ pool.Rehearsal   = (*loadTree)(nil)
+)

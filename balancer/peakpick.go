@@ -1,6 +1,7 @@
 package balancer
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/caddy-loadbalance/caddy-loadbalance/pool"
@@ -94,5 +95,36 @@ func (s *sooner) load(m *pool.Member) float64 {
 	return 1 + float64(max(m.InFlight(), 0))*s.mean/float64(m.Weight)
 }
 
-// Interface guard
-var _ pool.Paced = (*sooner)(nil)
+// Rehearse implements pool.Rehearser: chance has no memory.
+func (s *sooner) Rehearse() pool.Rehearsal { return s }
+
+// Explain implements pool.Rehearsal.
+func (s *sooner) Explain(q *pool.Request, chosen *pool.Member) pool.Account {
+	now := time.Now()
+	list := standings(s.members, chosen, func(m *pool.Member) string {
+		if s.worse(m, chosen, now) {
+			return fmt.Sprintf("not drawn this time, or not as good: %s, against %s", s.show(m, now), s.show(chosen, now))
+		}
+		return fmt.Sprintf("%s: %s", notDrawn, s.show(m, now))
+	})
+	shareByDraws(list, q, s.Pick)
+	return pool.Account{
+		Reason:   fmt.Sprintf("the better of two that were drawn by chance: %s; the next draw may differ", s.show(chosen, now)),
+		ByChance: true, Members: list,
+	}
+}
+
+// show shows what a member's cost is made of.
+func (s *sooner) show(m *pool.Member, now time.Time) string {
+	ns, known := m.Peak(now, s.decay)
+	if !known {
+		return "never answered yet, " + showLoad(m, 0)
+	}
+	return fmt.Sprintf("answers in %.3g ms, %s, a cost of %.3g ms", ns/1e6, showLoad(m, 0), (ns+peakFloor)*s.load(m)/1e6)
+}
+
+// Interface guards
+var (
+	_ pool.Paced     = (*sooner)(nil)
+	_ pool.Rehearser = (*sooner)(nil)
+)

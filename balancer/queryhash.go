@@ -2,6 +2,7 @@ package balancer
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2"
@@ -66,8 +67,10 @@ func (p *QueryHash) NewPicker(members []*pool.Member, prev pool.Picker) pool.Pic
 	return newHashedOr(&p.Fallback, members, prev, p.bounding, queryKey(p.Key))
 }
 
-func queryKey(key string) keyFunc {
-	return func(r *http.Request) (hash uint64, ok bool) { return hashQuery(r.URL.RawQuery, key) }
+func queryKey(name string) key {
+	return key{fmt.Sprintf("the query parameter %q", name), func(r *http.Request) (hash uint64, ok bool) {
+		return hashQuery(r.URL.RawQuery, name)
+	}}
 }
 
 // Interface guards

@@ -71,8 +71,21 @@ func (l *lottery) pickAnother(q *pool.Request, i int) *pool.Member {
 	return offerShuffled(q, l.members)
 }
 
+// Rehearse implements pool.Rehearser: chance has no memory.
+func (l *lottery) Rehearse() pool.Rehearsal { return l }
+
+// Explain implements pool.Rehearsal.
+func (l *lottery) Explain(_ *pool.Request, chosen *pool.Member) pool.Account {
+	list := standings(l.members, chosen, func(*pool.Member) string { return notDrawn })
+	shareByWeight(list, l.members)
+	return pool.Account{Reason: "drawn by chance, as weights say; the next draw may differ", ByChance: true, Members: list}
+}
+
+const notDrawn = "not drawn this time"
+
 // Interface guards
 var (
+	_ pool.Rehearser        = (*lottery)(nil)
 	_ Policy                = (*Random)(nil)
 	_ caddyfile.Unmarshaler = (*Random)(nil)
 )

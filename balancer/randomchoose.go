@@ -143,8 +143,28 @@ func lighter(a, b *pool.Member) bool {
 	return leftHigh < rightHigh || leftHigh == rightHigh && left < right
 }
 
+// Rehearse implements pool.Rehearser: chance has no memory.
+func (c *choice) Rehearse() pool.Rehearsal { return c }
+
+// Explain implements pool.Rehearsal.
+func (c *choice) Explain(q *pool.Request, chosen *pool.Member) pool.Account {
+	list := standings(c.members, chosen, func(m *pool.Member) string {
+		if lighter(m, chosen) {
+			return fmt.Sprintf("%s: %s", notDrawn, showLoad(m, 0))
+		}
+		return fmt.Sprintf("not drawn this time, or not with less load: %s, against %s", showLoad(m, 0), showLoad(chosen, 0))
+	})
+	shareByDraws(list, q, c.Pick)
+	return pool.Account{
+		Reason: fmt.Sprintf("the least load of %d that were drawn by chance: %s; the next draw may differ",
+			min(c.choose, len(c.members)), showLoad(chosen, 0)),
+		ByChance: true, Members: list,
+	}
+}
+
 // Interface guards
 var (
+	_ pool.Rehearser        = (*choice)(nil)
 	_ Policy                = (*RandomChoose)(nil)
 	_ caddy.Provisioner     = (*RandomChoose)(nil)
 	_ caddy.Validator       = (*RandomChoose)(nil)

@@ -1,6 +1,7 @@
 package balancer
 
 import (
+	"fmt"
 	"sync/atomic"
 
 	"github.com/caddy-loadbalance/caddy-loadbalance/pool"
@@ -16,6 +17,13 @@ type turn struct {
 	_    [128]byte
 	next atomic.Uint64
 	_    [128]byte
+}
+
+// copy returns a turn that is now the same, and counts on for itself.
+func (t *turn) copy() *turn {
+	var c turn
+	c.next.Store(t.next.Load())
+	return &c
 }
 
 // rotation picks members in the order of a schedule. Each turn is given to one
@@ -69,5 +77,43 @@ func (r *rotation) pickAnother(q *pool.Request, i int) *pool.Member {
 	return offerFrom(q, r.members, i)
 }
 
-// Interface guard
-var _ pool.Picker = (*rotation)(nil)
+// Rehearse implements pool.Rehearser.
+func (r *rotation) Rehearse() pool.Rehearsal {
+	return &rotation{r.members, r.schedule, r.turn.copy()}
+}
+
+// Explain implements pool.Rehearsal.
+func (r *rotation) Explain(_ *pool.Request, chosen *pool.Member) pool.Account {
+	turns := r.nextTurns()
+	list := standings(r.members, chosen, func(m *pool.Member) string {
+		switch n := turns[m.Index]; n {
+		case 0:
+			return "its turn comes later"
+		case 1:
+			return "its turn is the next one"
+		default:
+			return fmt.Sprintf("its turn comes %d requests later", n)
+		}
+	})
+	shareByWeight(list, r.members)
+	return pool.Account{Reason: "it is its turn", Members: list}
+}
+
+// nextTurns returns how many turns later each member has one; 0 if that is not
+// soon.
+func (r *rotation) nextTurns() []int {
+	turns := make([]int, len(r.members))
+	next := r.turn.next.Load()
+	for n := range min(r.schedule.period, maxTurns) {
+		if i := r.schedule.at(next + n); turns[i] == 0 {
+			turns[i] = int(n) + 1
+		}
+	}
+	return turns
+}
+
+// Interface guards
+var (
+	_ pool.Rehearser = (*rotation)(nil)
+	_ pool.Rehearsal = (*rotation)(nil)
+)

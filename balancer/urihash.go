@@ -37,7 +37,7 @@ func (*URIHash) UnmarshalCaddyfile(d *caddyfile.Dispenser) error { return withou
 
 // NewPicker implements pool.Policy.
 func (p *URIHash) NewPicker(members []*pool.Member, prev pool.Picker) pool.Picker {
-	return newHashPicker(members, prev, p.bounding, requestURI)
+	return newHashPicker(members, prev, p.bounding, key{"the URI", requestURI})
 }
 
 func requestURI(r *http.Request) (hash uint64, ok bool) { return hashString(r.RequestURI), true }

@@ -238,12 +238,15 @@ type Retry struct {
 
 // RetryBudget bounds the retries of a pool, over all handlers that use it.
 //
-// A request is active from when it comes in until it is answered. It is being
-// retried from when that is decided, so also while it waits, until the attempt
-// is answered or has failed. The silent repetition of a request on another
-// connection, where the backend had closed an idle one, is no retry. One that
-// could not be connected to a backend is not counted as long as there is another
-// backend to try, since no backend has had anything to do with it.
+// A request is active from when it comes in until it is answered, but not while
+// it waits for a retry. It is being retried from when that is decided, so also
+// while it waits, until the attempt is answered or has failed. The silent
+// repetition of a request on another connection, where the backend had closed an
+// idle one, is no retry. One whose connection was refused is not counted as long
+// as there is another backend to try, since that costs no backend anything.
+//
+// With try_duration, requests wait that there is no room for; each retry that
+// succeeds makes room for one more of those, until one fails.
 type RetryBudget struct {
 	// How many of the active requests may be retried at once, in percent, 0
 	// to 100. With 100 there is no limit. Default: 20.

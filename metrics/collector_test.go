@@ -241,3 +241,32 @@ caddy_load_balance_time_to_first_byte_seconds_sum{backend="",pool="large"} 100
 caddy_load_balance_time_to_first_byte_seconds_count{backend="",pool="large"} 100
 `)
 }
+
+// Ten thousand backends are no more than a scrape can take.
+func TestSeriesAreBounded(t *testing.T) {
+	const n = 10_000
+	list := make([]*Backend, n)
+	for i := range list {
+		list[i] = newBackend(fmt.Sprintf("b%d", i), false)
+		list[i].Classes.Count(Success)
+		list[i].Probes.Count(Passed)
+	}
+	p := newPool("large", list...)
+	p.Times = new(SharedTimes)
+	found, err := registryOf(t, pools{p}).Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	series := 0
+	for _, f := range found {
+		for _, m := range f.GetMetric() {
+			series++
+			if h := m.GetHistogram(); h != nil {
+				series += len(h.GetBucket()) + 2
+			}
+		}
+	}
+	if most := 14*n + 100; series > most {
+		t.Errorf("%d series, want no more than %d", series, most)
+	}
+}

@@ -17,7 +17,7 @@ var ErrAllFull = errors.New("all accepting backends have reached max_requests")
 // tried are picked again only if no other is left. It does not wait, nor does it
 // overtake those who do: see [Pool.Wait].
 func (p *Pool) Acquire(q *Request) (*Member, error) {
-	if p.queue.general.Load() > 0 {
+	if p.queue.comesFirst() {
 		return nil, p.snap.Load().refusal(q)
 	}
 	for {

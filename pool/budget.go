@@ -16,13 +16,20 @@ const activeShards = 16
 // only that share to the load, however many each request may have; Envoy has
 // the same under the name of retry budget.
 //
-// A request is active from when it comes in until it is answered or fails. It
-// is being retried from the decision on, so while it waits as well, until the
-// attempt is answered or has failed.
+// A request is active from when it comes in until it is answered or fails, but
+// not while it waits for its next retry: there may be any number of those, and
+// they are no load. It is being retried from the decision on, so while it waits
+// as well, until the attempt is answered or has failed.
+//
+// Requests may wait until there is room. When the trouble is over there can be
+// many, so each retry that succeeds makes room for one more at once, until one
+// fails, as TCP opens its window.
 type retryBudget struct {
 	active   [activeShards]shard
 	rule     atomic.Pointer[budgetRule]
 	retrying atomic.Int64
+	waiting  atomic.Int64 // requests, for room
+	extra    atomic.Int64 // places, as retries have succeeded
 	made     atomic.Uint64
 	refused  atomic.Uint64
 }
@@ -78,6 +85,7 @@ func (b *retryBudget) take(held bool) bool {
 			others--
 		}
 		limit, limited := rule.limit(b.activeNow())
+		limit += b.extra.Load()
 		switch {
 		case limited && others >= limit:
 			if held {
@@ -96,24 +104,59 @@ func (p *Pool) Enter(q *Request) {
 	q.active.Add(1)
 }
 
-// Leave ends what Enter began, and the retry that goes on. It may be called
-// more than once.
+// Leave ends what Enter began, and the retry that goes on, which has failed
+// unless [Pool.RetrySucceeded] was told otherwise. It may be called more than once.
 func (p *Pool) Leave(q *Request) {
 	if q.active != nil {
 		q.active.Add(-1)
 		q.active = nil
 	}
 	if q.retrying {
+		p.budget.extra.Store(0)
 		p.budget.retrying.Add(-1)
 		q.retrying = false
 	}
 }
 
+// RetrySucceeded ends the request's retry, if it is one.
+func (p *Pool) RetrySucceeded(q *Request) {
+	if !q.retrying {
+		return
+	}
+	b := &p.budget
+	if b.extra.Load() < b.waiting.Load() {
+		b.extra.Add(1)
+	}
+	b.retrying.Add(-1)
+	q.retrying = false
+}
+
+// Suspend has the request not be active until [Pool.Resume].
+func (p *Pool) Suspend(q *Request) { q.active.Add(-1) }
+
+// Resume ends what [Pool.Suspend] began.
+func (p *Pool) Resume(q *Request) { q.active.Add(1) }
+
 // AllowRetry reports whether the pool's retry budget has room for a retry of
-// the request, which it is then taken to make.
+// the request, which it is then taken to make. The one before has failed.
 func (p *Pool) AllowRetry(q *Request) bool {
+	if q.retrying {
+		p.budget.extra.Store(0)
+	}
 	q.retrying = p.budget.take(q.retrying)
 	return q.retrying
+}
+
+// AwaitRetry counts the request among those that wait for room in the budget,
+// until the returned function is called.
+func (p *Pool) AwaitRetry() (done func()) {
+	b := &p.budget
+	b.waiting.Add(1)
+	return func() {
+		if b.waiting.Add(-1) == 0 {
+			b.extra.Store(0)
+		}
+	}
 }
 
 // CountRetry counts a retry that was made.

@@ -16,6 +16,9 @@ type Definition struct {
 	// Policy makes the pickers. Required.
 	Policy Policy
 
+	// PolicyName is what people call the policy.
+	PolicyName string
+
 	// Sticky keeps clients with their backends; nil means they are not kept.
 	Sticky Sticky
 

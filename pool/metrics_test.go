@@ -95,6 +95,21 @@ func TestMetricsOfAttempts(t *testing.T) {
 	}
 }
 
+func TestCountingDoesNotAllocate(t *testing.T) {
+	p := newTestPool(t, nil, define(t, "a:1"))
+	var q Request
+	o := Outcome{Verdict: Answered, Status: 200, Latency: time.Millisecond}
+	if n := testing.AllocsPerRun(100, func() {
+		m, err := p.Acquire(&q)
+		must(t, err)
+		m.Observe(o)
+		m.ObserveDuration(2 * time.Millisecond)
+		m.Release()
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 func TestMetricsOfRefusals(t *testing.T) {
 	p := newTestPool(t, nil, define(t, "a:1"))
 	for _, err := range []error{

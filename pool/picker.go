@@ -55,3 +55,45 @@ type Settler interface {
 	// Settle tells that the request goes to m.
 	Settle(q *Request, m *Member)
 }
+
+// Rehearser is a Picker that can be asked whom it would pick.
+type Rehearser interface {
+	Picker
+
+	// Rehearse returns a picker that picks now as this one would, by the same
+	// code. Its picks have no effect on this one: they take no turn. It is nil
+	// if that cannot be. It is used by one goroutine.
+	Rehearse() Rehearsal
+}
+
+// Rehearsal is a picker for requests that reserve no slots.
+type Rehearsal interface {
+	Picker
+
+	// Explain says why the request, for which Pick has just returned chosen,
+	// would go there, and why not to the others.
+	Explain(q *Request, chosen *Member) Account
+}
+
+// Account is why a picker picks whom it picks.
+type Account struct {
+	// Reason is why it is the one that is picked.
+	Reason string
+
+	// ByChance says that the next request of the same kind may go elsewhere
+	// with nothing changed.
+	ByChance bool
+
+	// Members says of each by its Index what it is to the picker.
+	Members []Standing
+}
+
+// Standing is what a member is to a picker.
+type Standing struct {
+	// Share is the part of requests that the member gets, as things stand;
+	// less than 0 if that is not known, or means nothing.
+	Share float64
+
+	// Reason is why it is not picked; empty for the one that is.
+	Reason string
+}

@@ -40,6 +40,8 @@ type Request struct {
 
 	active   *atomic.Int64 // counts the request; nil: not counted
 	retrying bool          // holds a place in the retry budget
+
+	rehearsal *rehearsal // nil: the request is a real one
 }
 
 // Reset makes the Request as new, for another client's request.
@@ -67,10 +69,16 @@ func (q *Request) TakeUpTo(m *Member, most int64) bool {
 	if m.limit > 0 {
 		most = min(most, m.limit)
 	}
+	if q.rehearsal != nil {
+		q.rehearsal.bound(m, most)
+	}
 	return q.take(m, most)
 }
 
 func (q *Request) take(m *Member, limit int64) bool {
+	if q.rehearsal != nil {
+		return q.refusal(m, limit) == refusedNot
+	}
 	if q.triedCount > 0 && !q.allowTried && q.Tried(m.Backend) {
 		return false
 	}

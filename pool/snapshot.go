@@ -32,6 +32,7 @@ type Snapshot struct {
 	Replaced chan struct{}
 
 	sessions Sessions // nil: clients are not kept with their backends
+	policy   string   // its name
 }
 
 // Tier is a set of accepting members of one priority, and their picker.

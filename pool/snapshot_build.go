@@ -44,7 +44,7 @@ func (p *Pool) buildSnapshot(prev *Snapshot, now time.Time) *builder {
 // survey looks at all backends and makes members of them.
 func (p *Pool) survey(now time.Time) *builder {
 	s := &Snapshot{
-		Pool: p.name, Revision: p.revision, Number: p.lastRebuilds + 1, Members: make([]*Member, len(p.specs)),
+		Pool: p.name, policy: p.def.PolicyName, Revision: p.revision, Number: p.lastRebuilds + 1, Members: make([]*Member, len(p.specs)),
 		Replaced: make(chan struct{}),
 	}
 	b := &builder{pool: p, now: now, Snapshot: s, accepting: make([]*Member, 0, len(p.specs))}

@@ -73,7 +73,9 @@ func (s *Snapshot) home(q *Request) *Member {
 	}
 	q.session.home = home
 	if m := home.member.Load(); m != nil && m.keepsSessions() {
-		home.visit()
+		if !q.Rehearsed() {
+			home.visit()
+		}
 		return m
 	}
 	return nil

@@ -62,6 +62,9 @@ func (s *waitQueue) close() {
 // awaits reports whether anybody may wait for a slot on b.
 func (s *waitQueue) awaits(b *Backend) bool { return s.general.Load() > 0 || b.awaited.Load() != 0 }
 
+// comesFirst reports whether requests wait that nobody may overtake.
+func (s *waitQueue) comesFirst() bool { return s.general.Load() > 0 }
+
 // overflow returns how many requests wait if no more may, and those include some
 // that nobody may overtake; else 0. So whoever comes is refused, whatever else
 // there is to say.

@@ -110,6 +110,7 @@ func (a *attempt) answer(res *http.Response) *failure {
 	}
 	a.m.Observe(pool.Outcome{Verdict: pool.Answered, Status: res.StatusCode, Latency: a.latency, ClientTime: a.clientTime()})
 	if res.StatusCode == http.StatusSwitchingProtocols {
+		a.proxy.pool.RetrySucceeded(&a.query)
 		a.proxy.pool.Leave(&a.query)
 		return a.tunnel(res)
 	}
@@ -118,6 +119,9 @@ func (a *attempt) answer(res *http.Response) *failure {
 		_ = res.Body.Close()
 		err = fmt.Errorf("response with status %d is to be retried", res.StatusCode)
 		return &failure{err: err, status: res.StatusCode, verdict: pool.Answered, sent: true, match: true}
+	}
+	if res.StatusCode < http.StatusInternalServerError {
+		a.proxy.pool.RetrySucceeded(&a.query)
 	}
 	a.proxy.pool.Leave(&a.query)
 	return a.respond(res)

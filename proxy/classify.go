@@ -26,6 +26,7 @@ type failure struct {
 	status  int          // to answer with
 	verdict pool.Verdict // whom to blame
 	sent    bool         // something of the request may have reached a backend
+	refused bool         // the backend has had no work with it
 	shown   bool         // the client has got something of the backend
 	match   bool         // a response that is to be retried, not an error
 }
@@ -41,7 +42,7 @@ func (x *exchange) classify(err error, sent bool) *failure {
 		f.sent = sent
 		return f
 	}
-	f := &failure{err: err, status: http.StatusBadGateway, verdict: pool.Failed, sent: sent}
+	f := &failure{err: err, status: http.StatusBadGateway, verdict: pool.Failed, sent: sent, refused: !sent && isRefusal(err)}
 	lacking := shortage.Of(err)
 	switch {
 	case lacking != "":

@@ -78,6 +78,8 @@ func (x *exchange) sleep(d time.Duration) bool {
 	ctx, watch, end := x.waitContext()
 	defer end()
 	watch()
+	x.proxy.pool.Suspend(&x.query)
+	defer x.proxy.pool.Resume(&x.query)
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -60,7 +60,12 @@ func (s *clientIPSessions) Home(q *pool.Request) *pool.Backend {
 	if !ok {
 		return nil
 	}
-	backend, ok := s.clients.get(client, time.Now())
+	var backend uint64
+	if now := time.Now(); q.Rehearsed() {
+		backend, ok = s.clients.peek(client, now)
+	} else {
+		backend, ok = s.clients.get(client, now)
+	}
 	if !ok {
 		return nil
 	}

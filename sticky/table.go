@@ -49,6 +49,18 @@ func (t *table) get(client uint64, now time.Time) (backend uint64, ok bool) {
 	return s.list[i].backend, true
 }
 
+// peek returns the backend of a client, which is only talked about.
+func (t *table) peek(client uint64, now time.Time) (backend uint64, ok bool) {
+	s := t.shard(client)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i, ok := s.index[client]
+	if !ok || s.list[i].away(now) {
+		return 0, false
+	}
+	return s.list[i].backend, true
+}
+
 // set remembers the backend of a client, which is here now.
 func (t *table) set(client, backend uint64, now time.Time) {
 	s := t.shard(client)
