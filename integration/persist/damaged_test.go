@@ -21,7 +21,9 @@ func TestDamagedDocuments(t *testing.T) {
 		t.Fatal(err)
 	}
 	sane := readFile(t, s.file("sane.json"))
-	named := func(pool string) []byte { return bytes.Replace(sane, []byte(`"pool":"sane"`), []byte(`"pool":"`+pool+`"`), 1) }
+	named := func(pool string) []byte {
+		return bytes.Replace(sane, []byte(`"pool":"sane"`), []byte(`"pool":"`+pool+`"`), 1)
+	}
 	damaged := map[string][]byte{
 		"empty":     {},
 		"garbage":   []byte("\x00\xff not a document"),

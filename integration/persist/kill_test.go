@@ -44,7 +44,7 @@ func TestKilled(t *testing.T) {
 		tenSecondsLater(t, s.storage)
 		ended := make(chan int)
 		go func() {
-			n := 0
+			var n int
 			n, maybe = in.stream(want)
 			ended <- n
 		}()
