@@ -29,6 +29,7 @@ const (
 	codeReadOnlyField    = "read_only_field"
 	codeMissingField     = "missing_field"
 	codeBadField         = "bad_" // and the field's name
+	codeDrainCancelled   = "drain_cancelled"
 	codeInternal         = "internal"
 )
 

@@ -37,13 +37,14 @@ type eventJSON struct {
 	After   float64   `json:"after,omitempty"` // ms that the state before has held
 	Old     string    `json:"old,omitempty"`
 	New     string    `json:"new,omitempty"`
+	Then    pool.Then `json:"then,omitempty"` // what has followed a drain
 	By      string    `json:"by,omitempty"`
 }
 
 func wireEvent(e pool.Event) eventJSON {
 	return eventJSON{
 		Number: e.Number, At: timestamp(e.At), Event: e.Name, Pool: e.Pool, Backend: e.Backend, Address: e.Address,
-		Reason: e.Reason, After: milliseconds(e.Lasted), Old: e.Old, New: e.New, By: e.By,
+		Reason: e.Reason, After: milliseconds(e.Lasted), Old: e.Old, New: e.New, Then: e.Then, By: e.By,
 	}
 }
 

@@ -90,19 +90,19 @@ func TestEventStream(t *testing.T) {
 		t.Errorf("content type %q", got)
 	}
 	s.want(s.do("POST", allBackends, newBackend), 201, "")
-	s.want(s.do("PATCH", oneBackend, `{"admin_state": "drain", "weight": 5}`), 200, "")
+	s.want(s.do("PATCH", oneBackend, `{"admin_state": "maintenance", "weight": 5}`), 200, "")
 	s.want(s.do("DELETE", allBackends+"/127.0.0.1:9009", ""), 204, "")
 	var last uint64
 	for _, want := range []string{
 		"backend_added 127.0.0.1:9009", "backend_waiting 127.0.0.1:9009", "backend_up 127.0.0.1:9009",
-		"backend_changed 127.0.0.1:9001", "backend_draining 127.0.0.1:9001", "backend_removed 127.0.0.1:9009",
+		"backend_changed 127.0.0.1:9001", "backend_maintenance 127.0.0.1:9001", "backend_removed 127.0.0.1:9009",
 	} {
 		got := e.next()
 		if got.Event+" "+got.Backend != want || got.Pool != "web" || got.Number <= last {
 			t.Fatalf("event %+v, want %s", got, want)
 		}
 		last = got.Number
-		if got.Event == pool.EventChanged && (got.Old != "weight=1 admin_state=ready" || got.New != "weight=5 admin_state=drain" || got.By == "") {
+		if got.Event == pool.EventChanged && (got.Old != "weight=1 admin_state=ready" || got.New != "weight=5 admin_state=maintenance" || got.By == "") {
 			t.Errorf("the change is described as %+v", got)
 		}
 	}

@@ -37,7 +37,7 @@ const (
 // readOnly are the fields that can only be read, with a value of the type that
 // they are shown with.
 var readOnly = map[string]any{
-	"source": "", "state": "", "health": "", "accepting": false, "reason": "",
+	"source": "", "state": "", "health": "", "accepting": false, "reason": "", "drain": (*object)(nil),
 	"in_flight": json.Number(""), "tunnels": json.Number(""), "queued": json.Number(""),
 	"requests": json.Number(""), "failures": json.Number(""), "latency": json.Number(""),
 	"peak_latency": json.Number(""), "last_check": (*object)(nil), "last_session": "", "ejected_until": "", "ejections": json.Number(""),

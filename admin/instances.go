@@ -9,7 +9,8 @@ import (
 	"github.com/caddy-loadbalance/caddy-loadbalance/pool"
 )
 
-// maxWait is the longest that an answer is put off for other instances.
+// maxWait is the longest that an answer is put off, for other instances or for a
+// drain.
 const maxWait = 10 * time.Minute
 
 // How the storage of a pool's runtime changes is doing.

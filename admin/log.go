@@ -28,6 +28,7 @@ const (
 	actionPatch   = "patch"
 	actionRemove  = "remove"
 	actionReplace = "replace"
+	actionDrain   = "drain"
 )
 
 var messages = map[string]string{
@@ -35,6 +36,7 @@ var messages = map[string]string{
 	actionPatch:   "backend changed by request",
 	actionRemove:  "backend removed by request",
 	actionReplace: "backend set replaced by request",
+	actionDrain:   "backend drain started by request",
 }
 
 // done notes a change that was made.
@@ -51,6 +53,7 @@ type settings struct {
 	Priority    *int              `json:"priority,omitempty"`
 	MaxRequests *int              `json:"max_requests,omitempty"`
 	AdminState  *pool.AdminState  `json:"admin_state,omitempty"`
+	Drain       *planJSON         `json:"drain,omitempty"` // nil: none that ends by itself
 	Labels      map[string]string `json:"labels,omitzero"`
 }
 
@@ -58,7 +61,7 @@ func settingsOf(s pool.Spec) *settings {
 	address := s.Address.String()
 	return &settings{
 		ID: s.ID, Address: &address, Weight: &s.Weight, Priority: &s.Priority,
-		MaxRequests: &s.MaxRequests, AdminState: &s.AdminState, Labels: s.Labels,
+		MaxRequests: &s.MaxRequests, AdminState: &s.AdminState, Drain: planOf(s), Labels: s.Labels,
 	}
 }
 
@@ -71,6 +74,9 @@ func (s *settings) differences(o *settings) (before, after *settings) {
 	same = differ(&before.Priority, &after.Priority, s.Priority, o.Priority) && same
 	same = differ(&before.MaxRequests, &after.MaxRequests, s.MaxRequests, o.MaxRequests) && same
 	same = differ(&before.AdminState, &after.AdminState, s.AdminState, o.AdminState) && same
+	if !s.Drain.equal(o.Drain) {
+		before.Drain, after.Drain, same = s.Drain, o.Drain, false
+	}
 	if !maps.Equal(s.Labels, o.Labels) {
 		before.Labels, after.Labels, same = someLabels(s.Labels), someLabels(o.Labels), false
 	}

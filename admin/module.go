@@ -39,6 +39,7 @@ func UseRegistry(r *pool.Registry) { inUse = r }
 // `GET pools/{pool}/backends/{id}` | Shows a backend
 // `PATCH pools/{pool}/backends/{id}` | Changes a backend
 // `DELETE pools/{pool}/backends/{id}` | Removes a backend
+// `POST pools/{pool}/backends/{id}/drain` | Drains a backend, by a deadline, with something to follow
 // `GET`, `POST`, `DELETE backends` | The same for the only pool, while there is one
 //
 // With `?dry_run=true` a change is checked and reported, and not made.

@@ -16,6 +16,7 @@ const (
 	oneBackend  = "/load_balance/pools/web/backends/127.0.0.1:9001"
 	shortcut    = "/load_balance/backends"
 	newBackend  = `{"address": "127.0.0.1:9009"}`
+	oneDrain    = oneBackend + "/drain"
 )
 
 // situation is a request, and the answer it must get from a server that has
@@ -71,6 +72,7 @@ func TestAgainstDescription(t *testing.T) {
 			}
 		})
 	}
+	seen[goesOn(t).key], seen[cancelled(t).key] = true, true
 	// this one does not end by itself
 	if e := newServer(t, two()).openEvents(t); e.resp.StatusCode == http.StatusOK {
 		seen["GET "+eventsPath+" 200 "] = true
@@ -149,6 +151,10 @@ func successes() []situation {
 		situationOf(200, "", "PUT", allBackends+"?force=true", `[]`),
 		situationOf(200, "", "PATCH", oneBackend, `{"weight": 3}`),
 		situationOf(200, "", "PATCH", oneBackend, `{}`),
+		situationOf(200, "", "POST", oneDrain+"?dry_run=true", `{"deadline": "30s", "then": "remove"}`),
+		situationOf(200, "", "POST", oneDrain+"?wait=10s", `{"deadline": "1d", "then": "remove"}`),
+		situationOf(200, "", "POST", oneDrain+"?wait=10s", `{"deadline": "0s", "then": "maintenance"}`),
+		situationOf(200, "", "POST", oneDrain+"?wait=10s&force=true", ""),
 		situationOf(204, "", "DELETE", oneBackend, ""),
 		situationOf(204, "", "DELETE", shortcut+"?id=127.0.0.1:9001", ""),
 		situationOf(204, "", "DELETE", shortcut+"?address=127.0.0.1:9001", ""),
@@ -175,6 +181,7 @@ var (
 		{"PUT", allBackends, `[` + newBackend + `]`},
 		{"PATCH", oneBackend, `{"weight": 3}`},
 		{"DELETE", oneBackend, ""},
+		{"POST", oneDrain, `{"then": "remove"}`},
 		{"POST", shortcut, newBackend},
 		{"DELETE", shortcut, `{"address": "127.0.0.1:9001"}`},
 	}
@@ -219,6 +226,12 @@ func changeErrors() []situation {
 		situationOf(404, "unknown_backend", "PATCH", allBackends+"/other", `{}`),
 		situationOf(404, "unknown_backend", "DELETE", allBackends+"/other", ""),
 		situationOf(404, "unknown_backend", "DELETE", shortcut+"?id=other", ""),
+		situationOf(404, "unknown_backend", "POST", allBackends+"/other/drain", ""),
+		situationOf(400, "not_canonical", "POST", allBackends+"/127.0.0.1:09001/drain", ""),
+		situationOf(400, "bad_query", "POST", oneDrain+"?wait=30", ""),
+		situationOf(400, "bad_query", "POST", oneDrain+"?wait=", ""),
+		situationOf(400, "bad_query", "POST", oneDrain+"?wait=-1s", ""),
+		situationOf(400, "bad_query", "POST", oneDrain+"?wait=1d", ""),
 		situationOf(404, "unknown_backend", "DELETE", shortcut, `{"address": "other:80"}`),
 		situationOf(400, "not_canonical", "PATCH", allBackends+"/127.0.0.1:09001", `{}`),
 		situationOf(400, "not_canonical", "DELETE", allBackends+"/127.0.0.1:09001", ""),
@@ -276,6 +289,21 @@ func (op operation) inBody(fields string) string {
 	return `{` + fields + `}`
 }
 
+func drainErrors() []situation {
+	var list []situation
+	for code, bodies := range map[string][]string{
+		"unknown_field":   {`{"admin_state": "drain"}`, `{"Deadline": "1s"}`},
+		"duplicate_field": {`{"then": "remove", "then": "remove"}`},
+		"bad_deadline":    {`{"deadline": 30}`, `{"deadline": "30"}`, `{"deadline": ""}`, `{"deadline": null}`, `{"deadline": "-1s"}`, `{"deadline": "366d"}`},
+		"bad_then":        {`{"then": ""}`, `{"then": "ready"}`, `{"then": null}`, `{"then": "Remove"}`},
+	} {
+		for _, body := range bodies {
+			list = append(list, situationOf(400, code, "POST", oneDrain, body))
+		}
+	}
+	return list
+}
+
 func valueErrors() []situation {
 	var list []situation
 	for _, op := range writes {
@@ -284,6 +312,10 @@ func valueErrors() []situation {
 		}
 		refused := func(code, fields string) {
 			list = append(list, situationOf(400, code, op.method, op.path, op.inBody(fields)))
+		}
+		if op.path == oneDrain {
+			list = append(list, drainErrors()...)
+			continue
 		}
 		refused("unknown_field", `"nonsense": 5`)
 		refused("duplicate_field", `"id": "a", "id": "a"`)
@@ -348,6 +380,7 @@ func conflicts() []situation {
 		situationOf(422, "none_accepting", "PATCH", oneBackend, `{"admin_state": "maintenance"}`).with(single()),
 		situationOf(422, "none_accepting", "PATCH", oneBackend, `{"weight": 2, "admin_state": "drain"}`, "If-Match", `"1"`).with(single()),
 		situationOf(422, "none_accepting", "DELETE", oneBackend, "").with(single()),
+		situationOf(422, "none_accepting", "POST", oneDrain, "").with(single()),
 		situationOf(422, "none_accepting", "DELETE", shortcut+"?id=127.0.0.1:9001&force=false", "").with(single()),
 		put(409, "duplicate_id", `[{"id": "a", "address": "a"}, {"id": "a", "address": "b"}]`),
 		put(409, "duplicate_address", `[{"id": "a", "address": "a"}, {"id": "b", "address": "http://A:80/"}]`),

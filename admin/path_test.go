@@ -65,7 +65,9 @@ func TestPathSpellings(t *testing.T) {
 		{"/load_balance/", 404, codeUnknownPath},
 		{"/load_balance/other", 404, codeUnknownPath},
 		{"/load_balance/events/", 400, codeBadPath},
-		{dir + "/127.0.0.1:80/drain", 404, codeUnknownPath},
+		{dir + "/127.0.0.1:80/undrain", 404, codeUnknownPath},
+		{dir + "/127.0.0.1:80/drain/", 400, codeBadPath},
+		{dir + "/127.0.0.1:80/Drain", 400, codeNotCanonical},
 	} {
 		for _, method := range []string{http.MethodGet, http.MethodPatch} {
 			status, code, body := c.status, c.code, ""

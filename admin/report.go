@@ -29,8 +29,9 @@ func report(r pool.Result) reportJSON {
 		case after == nil:
 			rep.Removed = append(rep.Removed, before)
 		default:
-			before, after = before.differences(after)
-			rep.Changed = append(rep.Changed, changedJSON{d.ID, before, after})
+			if before, after = before.differences(after); before != nil { // else nothing that is shown
+				rep.Changed = append(rep.Changed, changedJSON{d.ID, before, after})
+			}
 		}
 	}
 	return rep

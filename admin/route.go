@@ -35,6 +35,7 @@ var routes = []route{
 		http.MethodPatch:  patchBackend,
 		http.MethodDelete: removeBackend,
 	}},
+	{"pools/{pool}/backends/{id}/drain", map[string]handler{http.MethodPost: drainBackend}},
 	{"backends", map[string]handler{
 		http.MethodGet:    showBackends,
 		http.MethodPost:   addBackend,

@@ -60,6 +60,7 @@ type backendJSON struct {
 	Health       pool.Health `json:"health"`
 	Accepting    bool        `json:"accepting"`
 	Reason       string      `json:"reason,omitempty"`
+	Drain        *drainJSON  `json:"drain,omitempty"` // while it drains
 	InFlight     int64       `json:"in_flight"`
 	Tunnels      int64       `json:"tunnels"`
 	Queued       int64       `json:"queued"`
@@ -101,7 +102,7 @@ func wireBackend(v pool.BackendView) backendJSON {
 	if check := v.LastCheck; !check.At.IsZero() {
 		b.LastCheck = &checkJSON{At: timestamp(check.At), Duration: milliseconds(check.Duration), OK: check.OK, Text: check.Text}
 	}
-	b.LastSession = optionalTime(v.LastSession)
+	b.LastSession, b.Drain = optionalTime(v.LastSession), wireDrain(v)
 	b.EjectedUntil, b.SlowStartUntil = optionalTime(v.EjectedUntil), optionalTime(v.SlowStartUntil)
 	return b
 }

@@ -117,9 +117,11 @@ type Forwarding struct {
 	// connection, in bytes. Default: 32 KiB.
 	StreamBufferSize int `json:"stream_buffer_size,omitempty"`
 
-	// How long upgraded connections are kept when the pool they belong to is
-	// no longer in the config. Default: 0, closed at once. Pools that stay in
-	// the config keep their upgraded connections over a reload in any case.
+	// How long upgraded connections are kept when the pool or the backend they
+	// belong to is gone: no longer in the config, or removed at runtime. When the
+	// process stops, they are kept for this time, too, but not for longer than
+	// the grace period. Default: 0, closed at once. A reload that keeps pool and
+	// backend keeps their upgraded connections in any case.
 	StreamCloseDelay caddy.Duration `json:"stream_close_delay,omitempty"`
 
 	// Protocols, beside `websocket`, that a client may switch to with the

@@ -15,7 +15,7 @@ import (
 // volatile are the fields of backends whose values in the documentation are
 // examples; optional are those that may be there or not.
 var (
-	volatile = []string{"at", "duration", "text", "since", "health", "accepting", "last_sync", "host", "pid", "started", "seen"}
+	volatile = []string{"at", "duration", "text", "since", "health", "accepting", "last_sync", "host", "pid", "started", "seen", "deadline"}
 	optional = []string{"last_check", "reason"}
 )
 

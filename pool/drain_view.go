@@ -19,6 +19,9 @@ type DrainView struct {
 
 	// WaitingFor says what has yet to end, for people; empty if Done.
 	WaitingFor string
+
+	// Ending says that nothing is waited for that takes time.
+	Ending bool
 }
 
 // viewDrain returns how far the drain of a backend has come, nil if it does not
@@ -36,7 +39,7 @@ func (p *Pool) viewDrain(b *Backend, spec *Spec, now time.Time) *DrainView {
 	case d.phase == over && d.failure != "":
 		v.WaitingFor = fmt.Sprintf("%q to succeed: %s", d.plan.Then, d.failure)
 	case d.follows():
-		v.WaitingFor = fmt.Sprintf("%q to be carried out", d.plan.Then)
+		v.WaitingFor, v.Ending = fmt.Sprintf("%q to be carried out", d.plan.Then), true
 	case d.phase == over && d.plan.ends():
 		v.Done = true
 	case d.phase == closing:
@@ -45,7 +48,7 @@ func (p *Pool) viewDrain(b *Backend, spec *Spec, now time.Time) *DrainView {
 		v.WaitingFor = p.waitsFor(b, now)
 		v.Done = v.WaitingFor == "" && d.phase == over
 		if !v.Done && v.WaitingFor == "" {
-			v.WaitingFor = "nothing any more; it ends in a moment"
+			v.WaitingFor, v.Ending = "nothing any more: it ends in a moment", true
 		}
 	}
 	return v
