@@ -62,7 +62,9 @@ type ActiveHealth struct {
 	// Follow redirects instead of judging them. Default: false.
 	FollowRedirects *bool `json:"follow_redirects,omitempty"`
 
-	// The time between two probes of a backend. Default: 10s.
+	// The time between two probes of a backend. One that has gone down is probed
+	// again after 1s, if that is less, and then after twice that each time, up to
+	// the interval. Default: 10s.
 	Interval caddy.Duration `json:"interval,omitempty"`
 
 	// How long a probe may take, from dialing to the last byte.

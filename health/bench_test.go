@@ -25,8 +25,9 @@ func BenchmarkProbe(b *testing.B) {
 				j := c.begin(c.queue.take(now), now)
 				c.running++
 				c.mu.Unlock()
-				c.report(&j, c.probe(&j))
-				c.finish(&j)
+				r := c.probe(&j)
+				c.report(&j, r)
+				c.finish(&j, &r)
 			}
 		})
 	}

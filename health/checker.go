@@ -116,7 +116,7 @@ func (c *Checker) watchOne(p *pool.Pool, watched map[*pool.Backend]*target, w *p
 		t = &target{pool: p, backend: w.Backend, state: unknown, index: notQueued}
 		watched[w.Backend] = t
 	case t.gone: // back before its cancelled probe has ended
-		t.gone, t.state, t.reason = false, unknown, ""
+		t.gone, t.state, t.reason, t.failed = false, unknown, "", 0
 	case sameSettings(&t.settings, &w.Settings):
 		t.connector, t.prober, t.watch = w.Connector, nil, c.watches
 		return

@@ -13,6 +13,9 @@ const (
 	// jitter is how far the time between two probes may be off, as a part of
 	// the interval.
 	jitter = 0.1
+
+	// firstRecheck is how soon a backend is probed again that has gone down.
+	firstRecheck = time.Second
 )
 
 // gap returns the time from the start of one probe to the start of the next; r
@@ -24,6 +27,16 @@ func gap(interval time.Duration, first bool, r float64) time.Duration {
 		return time.Duration(float64(interval) * (jitter + r))
 	}
 	return time.Duration(float64(interval) * (1 - jitter + 2*jitter*r))
+}
+
+// recheck returns the time from the start of a probe that a backend which is down
+// has failed to the next. Many that have failed are only being restarted, so it
+// is short at first and doubles with each probe that fails, up to the interval.
+// It is longer for a probe that has taken long: those that time out would have a
+// large part of all that may run at once.
+func recheck(interval time.Duration, failed int, took time.Duration) time.Duration {
+	const most = 20 // of doublings, for nothing to overflow
+	return min(max(firstRecheck<<min(failed-1, most), 2*took), interval)
 }
 
 // dispatch starts the probes that are due, as many as may run, and sets the

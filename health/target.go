@@ -19,6 +19,7 @@ type target struct {
 
 	state  state
 	reason string // why it is down, as the pool was told last
+	failed int    // probes in a row since it has gone down; 0: it is not, or has passed
 
 	due   time.Time // of the next probe; zero is before all others
 	index int       // in the queue; notQueued if it is not there
@@ -71,15 +72,29 @@ func (t *target) judge(r result) (tell bool, health pool.Health, reason string) 
 		return false, "", ""
 	}
 	t.state, tell = t.state.next(r.check.OK, t.settings.Passes, t.settings.Fails)
+	failed := 0
 	if t.state.health == pool.Down {
 		reason = t.reason // the pass that is one of several needed is none
 		if !r.check.OK {
-			reason = r.check.Text
+			reason, failed = r.check.Text, t.failed+1
 		}
 	}
+	t.failed = failed
 	tell = tell || reason != t.reason
 	t.reason = reason
 	return tell, t.state.health, reason
+}
+
+// hasten has a backend that is down be probed sooner, after the result of a probe;
+// random is within [0, 1).
+func (t *target) hasten(r *result, random float64) {
+	if t.failed == 0 || t.discard || r.void {
+		return
+	}
+	wait := recheck(time.Duration(t.settings.Interval), t.failed, r.check.Duration)
+	if due := r.check.At.Add(max(gap(wait, false, random), minSleep)); due.Before(t.due) {
+		t.due = due
+	}
 }
 
 // sameSettings reports whether probes by a and b are the same.

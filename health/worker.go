@@ -38,7 +38,7 @@ func (c *Checker) work(j job) {
 	for more := true; more; {
 		r := c.probe(&j)
 		c.report(&j, r)
-		j, more = c.finish(&j)
+		j, more = c.finish(&j, &r)
 	}
 }
 
@@ -105,10 +105,11 @@ func (c *Checker) report(j *job, r result) {
 
 // finish puts the job's target back in the queue and returns the next job, if
 // one is due.
-func (c *Checker) finish(j *job) (job, bool) {
+func (c *Checker) finish(j *job, r *result) (job, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t := j.target
+	t.hasten(r, c.rand())
 	t.running, t.cancel = false, nil
 	if t.watch == j.watch {
 		t.prober = j.prober

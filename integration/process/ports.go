@@ -2,7 +2,7 @@ package process
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"math/rand/v2"
 	"net"
 	"strconv"
@@ -11,28 +11,54 @@ import (
 
 // Ports are taken from below the range that systems use for outgoing
 // connections, so that nothing else takes one between its choice and its use.
-const firstPort, lastPort = 20000, 32000
+// Tests of several packages run at a time: each process takes its ports from
+// blocks that no other has, which it holds by listening on the block's own port.
+const (
+	firstPort  = 20000
+	blockSize  = 100
+	blocks     = 120
+	firstBlock = firstPort + blocks*blockSize // the port of the first block
+)
 
-var ports = struct {
+var ports struct {
 	sync.Mutex
-	next int
-}{next: firstPort + rand.IntN(lastPort-firstPort)}
+	next, end int
+	held      []net.Listener // as long as the process lives
+}
 
-// FreePort returns a port on which nothing listens, over TCP and UDP. A process
-// does not get the same one twice before it went through all.
+// FreePort returns a port on which nothing listens, over TCP and UDP. No process
+// of tests gets one that another has got.
 func FreePort() (int, error) {
 	ports.Lock()
 	defer ports.Unlock()
-	for range lastPort - firstPort {
-		port := ports.next
-		if ports.next++; ports.next == lastPort {
-			ports.next = firstPort
+	for {
+		for ports.next < ports.end {
+			port := ports.next
+			ports.next++
+			if free(port) {
+				return port, nil
+			}
 		}
-		if free(strconv.Itoa(port)) {
-			return port, nil
+		if err := nextBlock(); err != nil {
+			return 0, err
 		}
 	}
-	return 0, fmt.Errorf("no free port between %d and %d", firstPort, lastPort)
+}
+
+func nextBlock() error {
+	first := rand.IntN(blocks)
+	for i := range blocks {
+		block := (first + i) % blocks
+		ln, err := listen("127.0.0.1", firstBlock+block)
+		if err != nil {
+			continue // another process has it, or this one
+		}
+		ports.held = append(ports.held, ln)
+		ports.next = firstPort + block*blockSize
+		ports.end = ports.next + blockSize
+		return nil
+	}
+	return errors.New("all ports for tests are in use")
 }
 
 // FreeAddr returns 127.0.0.1 with a free port.
@@ -41,14 +67,17 @@ func FreeAddr() (string, error) {
 	return "127.0.0.1:" + strconv.Itoa(port), err
 }
 
-func free(port string) bool {
-	var config net.ListenConfig
-	ln, err := config.Listen(context.Background(), "tcp", ":"+port)
+func listen(host string, port int) (net.Listener, error) {
+	return new(net.ListenConfig).Listen(context.Background(), "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+}
+
+func free(port int) bool {
+	ln, err := listen("", port)
 	if err != nil {
 		return false
 	}
 	defer ln.Close()
-	pc, err := config.ListenPacket(context.Background(), "udp", ":"+port)
+	pc, err := new(net.ListenConfig).ListenPacket(context.Background(), "udp", ":"+strconv.Itoa(port))
 	if err != nil {
 		return false
 	}
