@@ -29,8 +29,11 @@ func init() { caddy.RegisterModule(Handler{}) }
 //
 // Exactly one handler defines a pool; others use it by giving its name alone.
 //
-// Placeholders, usable in and after this handler, for instance in `headers`
-// and in access logs:
+// Placeholders, usable in this handler (`header_down`, `lb_retry_match`) and after
+// it: in `log_append`, so that access logs have them, and in `handle_errors`. They
+// are looked up when they are used, and cost nothing else. What there is no value
+// for, such as a backend where none was selected, is empty, and null in a JSON
+// log.
 //
 // Placeholder | Description
 // ------------|-------------
@@ -42,8 +45,9 @@ func init() { caddy.RegisterModule(Handler{}) }
 // `{http.load_balance.backend.port}` | The backend's port
 // `{http.load_balance.attempts}` | How many attempts were made
 // `{http.load_balance.latency_ms}` | Time from the last attempt's start to the head of the response, in milliseconds
+// `{http.load_balance.upstream_ms}` | Time of the last attempt, to the end of the response, in milliseconds; so far, while it goes on
 // `{http.load_balance.queue_ms}` | Time spent waiting for a backend, in milliseconds
-// `{http.load_balance.error}` | Why the last attempt failed
+// `{http.load_balance.error}` | Why the last attempt failed, or there was none; empty after one that succeeded
 //
 // The placeholders `{http.reverse_proxy.upstream.*}` of Caddy's `reverse_proxy`
 // have the same meaning here, so that configurations can be carried over.

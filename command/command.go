@@ -73,5 +73,6 @@ func setUp(cmd *cobra.Command) {
 		weightCommand(),
 		tryCommand(),
 		explainCommand(),
+		eventsCommand(),
 	)
 }

@@ -10,6 +10,12 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// What may follow a drain.
+const (
+	thenRemove      = "remove"
+	thenMaintenance = "maintenance"
+)
+
 // drainOptions are the flags of `drain`.
 type drainOptions struct {
 	mutation
@@ -25,19 +31,21 @@ func drainCommand() *cobra.Command {
 		Short: "Lets a backend finish, and waits until it has",
 		Long: `
 Has a backend, named by id or address, take no new requests but those of the
-sessions that it has. What is in flight finishes, WebSockets included. The
-command shows what is left, and ends when the drain does; --no-wait ends once
-it has begun. It goes on in any case, also if the command is interrupted or
-Caddy restarts. 'ready' cancels it.
+sessions that it has. What is in flight finishes, WebSockets and sessions
+included. The command shows what is left, and ends when the drain does;
+--no-wait ends once it has begun. The drain goes on in any case, also if the
+command is interrupted or Caddy restarts. 'ready' cancels it.
 
---deadline ends the drain at the latest then; WebSockets that are left are closed.
---then says what follows the end: the backend is removed, or in maintenance.
+--deadline ends the drain at the latest then: WebSockets that are left are
+closed, and sessions go to other backends. --then says what follows: the backend
+is removed, or in maintenance.
 
-The exit code is 7 if somebody else has ended the drain, or if it is not over
-after --timeout.
+The exit code is 0 when the drain is over, by its deadline too; it is 7 if
+somebody else has ended it, or if it is not over after --timeout.
 
---json prints the backend as the admin API answers, at the beginning, with each
-change, and at the end, each time on a line of its own.`,
+--json prints the backend as the admin API answers, at the beginning and with
+each change, each time on a line of its own; and at the end, if it was removed,
+what 'remove' prints.`,
 		Example: `  $ caddy load-balance drain 127.0.0.1:9001
   $ caddy load-balance drain web1 --deadline 30s --then remove`,
 		Args:              cobra.ExactArgs(1),
@@ -49,7 +57,7 @@ change, and at the end, each time on a line of its own.`,
 	f.StringVar(&o.then, "then", "", "What follows: remove or maintenance")
 	f.DurationVar(&o.timeout, "timeout", 0, "Stop waiting after this time; the drain goes on (0: never)")
 	f.BoolVar(&o.noWait, "no-wait", false, "Do not wait for the end")
-	complete(cmd, "then", choices("remove", "maintenance"))
+	complete(cmd, "then", choices(thenRemove, thenMaintenance))
 	cmd.RunE = action(o.run)
 	return cmd
 }
@@ -58,7 +66,7 @@ func (o *drainOptions) run(cmd *cobra.Command, args []string) error {
 	body := make(map[string]any)
 	switch o.then {
 	case "":
-	case "remove", "maintenance":
+	case thenRemove, thenMaintenance:
 		body["then"] = o.then
 	default:
 		return fmt.Errorf("--then %q is neither remove nor maintenance", o.then)
@@ -80,21 +88,21 @@ func (o *drainOptions) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
+	began := time.Now()
 	answer, err := c.call(ctx, http.MethodPost, path("pools", pool, "backends", ids[0], "drain")+o.query(), body)
 	if err != nil {
 		return err
 	}
-	var b backendAnswer
-	if err := c.decode(answer, &b); err != nil {
+	if err := o.awaitInstances(ctx, cmd, c, pool); err != nil {
 		return err
 	}
 	if o.noWait || o.dryRun {
-		return o.tell(cmd, answer, "%s of pool %s is draining: %s", b.ID, pool, left(&b))
+		return o.tell(cmd, answer, "%s of pool %s is draining", ids[0], pool)
 	}
 	if o.timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, o.timeout)
 		defer cancel()
 	}
-	return o.follow(ctx, cmd, &drainWatch{c: c, pool: pool, id: b.ID, began: time.Now()}, answer)
+	return o.follow(ctx, cmd, &drainWatch{c: c, pool: pool, id: ids[0], then: o.then, began: began})
 }

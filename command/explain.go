@@ -123,10 +123,19 @@ func (o *explainOptions) request(where string) (url.Values, error) {
 		q.Add("cookie", cookie)
 	}
 	for _, header := range o.headers {
-		if _, _, err := parseHeader(header); err != nil {
+		name, value, err := parseHeader(header)
+		switch {
+		case err != nil:
 			return nil, err
+		case strings.EqualFold(name, "Host"):
+			q.Set("host", value)
+		case strings.EqualFold(name, "Cookie"):
+			for cookie := range strings.SplitSeq(value, ";") {
+				q.Add("cookie", strings.TrimSpace(cookie))
+			}
+		default:
+			q.Add("header", header)
 		}
-		q.Add("header", header)
 	}
 	return q, nil
 }
@@ -149,35 +158,48 @@ func (e *explanation) text(s screen) string {
 	first := cell{fmt.Sprintf("pool %s: no backend", e.Pool), red}
 	if e.Backend != nil {
 		first = cell{fmt.Sprintf("pool %s: %s", e.Pool, e.Backend.ID), bold}
-		if e.Backend.Address != e.Backend.ID {
-			first.text += " at " + e.Backend.Address
-		}
 	}
-	if e.Reason != "" {
-		first.text += ", " + e.Reason
-	}
+	first.text += fmt.Sprintf(", policy %s, revision %d", e.Policy, e.Revision)
 	b.WriteString(s.colours.paint(cut(printable(first.text), s.width), first.colour) + "\n")
-	second := "policy " + e.Policy + ", revision " + fmt.Sprint(e.Revision)
-	b.WriteString(cut(printable(second), s.width) + "\n")
-	if len(e.Backends) > 0 {
-		e.table().write(&b, s.width, s.colours)
+	for _, line := range wrap(printable(e.Reason), s.width-len(noteIndent)) {
+		b.WriteString(noteIndent + line + "\n")
 	}
+	if len(e.Backends) == 0 {
+		return b.String()
+	}
+	t := e.table(true)
+	if t.tooWide(s.width) {
+		t = e.table(false)
+	}
+	t.write(&b, s.width, s.colours)
 	return b.String()
 }
 
-func (e *explanation) table() *table {
-	t := &table{columns: []column{{title: " "}, {title: "BACKEND", flexible: true}, {title: "STATE"}, {title: "SHARE", right: true}, {title: "REASON", flexible: true}}}
+// table returns the backends, with the reasons beside them or below. That of the
+// chosen one stands above, as that of the whole.
+func (e *explanation) table(beside bool) *table {
+	t := &table{columns: []column{{title: " "}, {title: "BACKEND", flexible: true}, {title: "STATE"}, {title: "SHARE", right: true}}}
+	if beside {
+		t.columns = append(t.columns, column{title: "REASON"})
+	}
 	for i := range e.Backends {
 		b := &e.Backends[i]
-		mark := cell{text: " "}
+		mark, reason := cell{text: " "}, b.Reason
 		if b.Chosen {
-			mark = cell{"*", green}
+			mark, reason = cell{"*", green}, ""
 		}
 		share := none
 		if b.Share != nil && b.Eligible {
 			share = number(100**b.Share) + "%"
 		}
-		t.rows = append(t.rows, row{cells: []cell{mark, {text: b.ID}, {b.State, stateColour(b.State)}, {text: share}, {text: b.Reason}}})
+		r := row{cells: []cell{mark, {text: b.ID}, {b.State, stateColour(b.State)}, {text: share}}}
+		switch {
+		case beside:
+			r.cells = append(r.cells, cell{text: reason})
+		case reason != "":
+			r.notes = []cell{{reason, faint}}
+		}
+		t.rows = append(t.rows, r)
 	}
 	return t
 }

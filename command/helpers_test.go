@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -150,4 +152,16 @@ func contains(t *testing.T, what, text string, parts ...string) {
 			t.Errorf("%s: no %q in\n%s", what, part, text)
 		}
 	}
+}
+
+// listenAgain listens at an address where somebody has listened until now.
+func listenAgain(t *testing.T, addr string) net.Listener {
+	for range 1000 {
+		if ln, err := net.Listen("tcp", addr); err == nil {
+			return ln
+		}
+		runtime.Gosched()
+	}
+	t.Error("cannot listen at " + addr)
+	return nil
 }

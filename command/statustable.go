@@ -163,11 +163,32 @@ func backendNotes(b *backendAnswer, now time.Time) []cell {
 		}
 		notes = append(notes, cell{text, faint})
 	}
-	if b.Tunnels > 0 {
+	switch {
+	case b.Drain != nil:
+		notes = append(notes, cell{drainNote(b.Drain, now), faint})
+	case b.Tunnels > 0:
 		notes = append(notes, cell{plural(b.Tunnels, "tunnel"), faint})
 	}
 	if b.SlowStartUntil != nil {
 		notes = append(notes, cell{"slow start, for another " + age(b.SlowStartUntil.Sub(now)), faint})
 	}
 	return notes
+}
+
+// drainNote says how far a drain has come, and what follows.
+func drainNote(d *drain, now time.Time) string {
+	if d.Done {
+		return "nothing is left there"
+	}
+	text := "waits for " + d.WaitingFor
+	if d.Deadline != nil {
+		text += ", for " + age(d.Deadline.Sub(now)) + " at the most"
+	}
+	switch d.Then {
+	case thenRemove:
+		text += "; is removed then"
+	case thenMaintenance:
+		text += "; is in maintenance then"
+	}
+	return text
 }

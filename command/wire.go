@@ -71,6 +71,15 @@ type backendAnswer struct {
 	SlowStartUntil  *time.Time `json:"slow_start_until"`
 	LastSession     *time.Time `json:"last_session"`
 	Since           time.Time  `json:"since"`
+	Drain           *drain     `json:"drain"`
+}
+
+// drain is how far a drain has come.
+type drain struct {
+	Deadline   *time.Time `json:"deadline"`
+	Then       string     `json:"then"`
+	Done       bool       `json:"done"`
+	WaitingFor string     `json:"waiting_for"`
 }
 
 type check struct {

@@ -19,6 +19,7 @@ import (
 
 // documentedTypes are the sections of docs/json.md that describe a type.
 var documentedTypes = map[string]any{
+	"App":           config.App{},
 	"Handler":       config.Handler{},
 	"Backend":       config.Backend{},
 	"LoadBalancing": config.LoadBalancing{},

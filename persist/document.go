@@ -35,9 +35,8 @@ type document struct {
 
 // outcome is how the storage has done lately.
 type outcome struct {
-	ok     time.Time // the last time that all was well; zero for never
-	failed time.Time // the last time that it was not
-	err    error     // of the last time; nil if that was well
+	ok  time.Time // the last time that all was well; zero for never
+	err error     // of the last time; nil if that was well
 }
 
 func (s *Store) newDocument(pool string) *document {
@@ -120,8 +119,6 @@ func (d *document) release() {
 func (o *outcome) note(err error) {
 	if o.err = err; err == nil {
 		o.ok = time.Now()
-	} else {
-		o.failed = time.Now()
 	}
 }
 
@@ -192,6 +189,13 @@ func (d *document) differs(data []byte) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.seen != fingerprintOf(data)
+}
+
+// writesFail reports whether the document was not written the last time.
+func (d *document) writesFail() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.writes.err != nil
 }
 
 // failure returns why the document was not read or not written the last time.

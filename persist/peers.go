@@ -136,17 +136,9 @@ func (p *peers) publish(ctx context.Context, numbers map[string]uint64) error {
 		return err
 	}
 	p.mu.Lock()
-	p.published, p.at = numbers, now
-	p.mu.Unlock()
-	p.store.takesAgain(now)
-	return nil
-}
-
-// hurry makes a sign of life due.
-func (p *peers) hurry() {
-	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.at = time.Time{}
+	p.published, p.at = numbers, now
+	return nil
 }
 
 // look reads who is there, and what they tell; it joins them if this instance

@@ -82,7 +82,7 @@ func (s *Store) Update(name string, change func(stored []byte) (data []byte, err
 	own, err := s.update(ctx, d, change)
 	d.leave(err)
 	if own {
-		s.noteWrite(d, err)
+		d.noteWrite(err)
 	}
 	return err
 }
@@ -173,12 +173,8 @@ func (d *document) saw(data []byte) {
 	d.seen = fingerprintOf(data)
 }
 
-// noteWrite takes note of how writing went. After a failure, the next sign of
-// life shows whether the storage takes anything.
-func (s *Store) noteWrite(d *document, err error) {
-	if err != nil {
-		s.peers.hurry()
-	}
+// noteWrite takes note of how writing went.
+func (d *document) noteWrite(err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.writes.note(err)

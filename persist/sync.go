@@ -107,22 +107,6 @@ func (s *Store) round(ctx context.Context) {
 	s.tell(pools)
 }
 
-// mend sets aside a document that cannot be used, and stores what is in force
-// if no document has it.
-func (s *Store) mend(d *document, p *pool.Pool) {
-	if d.isBad() {
-		s.clear(d, p)
-	}
-	if !d.isMissing(p) || d.failure() != nil {
-		return
-	}
-	if err := p.Save("storage"); err != nil {
-		s.Logger.Error("storing runtime changes that are not stored", zap.String("pool", p.Name()), zap.Error(err))
-		return
-	}
-	s.Logger.Info("stored runtime changes that were not stored", zap.String("pool", p.Name()))
-}
-
 // refreshAll looks at the documents of the pools.
 func (s *Store) refreshAll(ctx context.Context, pools []*pool.Pool) {
 	var group sync.WaitGroup

@@ -1,8 +1,6 @@
 package persist
 
 import (
-	"time"
-
 	"go.uber.org/zap"
 
 	"github.com/caddy-loadbalance/caddy-loadbalance/pool"
@@ -30,19 +28,5 @@ func (s *Store) tell(pools []*pool.Pool) {
 		s.Logger.Error("the storage of runtime changes fails", append(example, zap.Error(cause))...)
 	case failing == 0 && was:
 		s.Logger.Info("the storage of runtime changes works again")
-	}
-}
-
-// takesAgain forgets failures to write from before that time, as the storage
-// has taken something since.
-func (s *Store) takesAgain(since time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, d := range s.documents {
-		d.mu.Lock()
-		if d.writes.failed.Before(since) {
-			d.writes.err = nil
-		}
-		d.mu.Unlock()
 	}
 }

@@ -14,7 +14,7 @@ func (p *Pool) catchUp(stored []byte) error {
 		return nil // what is in force here is all that there is
 	}
 	p.mu.Lock()
-	same := bytes.Equal(stored, p.document.data)
+	same := len(stored) > 0 && bytes.Equal(stored, p.document.data)
 	known := slices.Clone(p.changes.list)
 	p.mu.Unlock()
 	if same {

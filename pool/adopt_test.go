@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -215,4 +216,14 @@ func TestTwoInstancesAtOnce(t *testing.T) {
 	if !sameSpecs(pools[0].View().Backends, pools[1].View().Backends) {
 		t.Error("the instances differ")
 	}
+}
+
+// An empty document is damaged. It is not the same as none.
+func TestAdoptEmpty(t *testing.T) {
+	p := newTestPool(t, nil, define(t, "a:1"))
+	var damaged *DocumentError
+	if err := p.Adopt([]byte{}); !errors.As(err, &damaged) {
+		t.Errorf("the error is %v", err)
+	}
+	must(t, p.Adopt(nil))
 }

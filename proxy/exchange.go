@@ -96,6 +96,14 @@ func (x *exchange) finish() {
 	}
 }
 
+// refused takes note, for the placeholders, of why a request was not forwarded.
+func (x *exchange) refused(err error) {
+	var because caddyhttp.HandlerError
+	if errors.As(err, &because) && because.Err != nil {
+		x.failure = &failure{err: because.Err, status: because.StatusCode}
+	}
+}
+
 // giveUp ends the exchange with its last failure, unless the client has left
 // while it was waiting, or has sent what is no body.
 func (x *exchange) giveUp() error {

@@ -201,7 +201,7 @@ func TestPlaceholders(t *testing.T) {
 		wantEqual(t, text, repl.ReplaceAll(text, ""), want)
 	}
 	for _, name := range []string{
-		"http.load_balance.latency_ms", "http.reverse_proxy.upstream.latency_ms", "http.reverse_proxy.upstream.duration_ms", "http.reverse_proxy.duration_ms",
+		"http.load_balance.latency_ms", "http.load_balance.upstream_ms", "http.reverse_proxy.upstream.latency_ms", "http.reverse_proxy.upstream.duration_ms", "http.reverse_proxy.duration_ms",
 	} {
 		if ms, ok := repl.Get(name); !ok || ms.(float64) <= 0 || ms.(float64) > 1e4 {
 			t.Errorf("%s is %v", name, ms)

@@ -52,6 +52,9 @@ func (x *exchange) placeholder(key string) (any, bool) {
 	return x.responsePlaceholder(name)
 }
 
+// ownPlaceholder returns the value of a placeholder of this module. One that has
+// no value, as there was no attempt, is known nevertheless: in text it is empty,
+// and in a JSON log null.
 func (x *exchange) ownPlaceholder(name string) (any, bool) {
 	switch name {
 	case "pool":
@@ -59,28 +62,44 @@ func (x *exchange) ownPlaceholder(name string) (any, bool) {
 	case "attempts":
 		return x.attempts, true
 	case "latency_ms":
-		return milliseconds(x.latency), x.latency > 0
+		if x.response == nil {
+			return nil, true
+		}
+		return milliseconds(x.latency), true
+	case "upstream_ms":
+		if x.attempts > 0 {
+			return milliseconds(x.sinceAttempt()), true
+		}
+		return nil, true
 	case "queue_ms":
 		return milliseconds(x.query.Waited()), true
 	case "error":
-		if x.failure == nil {
-			return nil, false
+		if x.failure != nil {
+			return x.failure.err.Error(), true
 		}
-		return x.failure.err.Error(), true
+		return nil, true
 	}
-	name, ok := strings.CutPrefix(name, "backend.")
-	if !ok || x.backend == nil {
-		return nil, false
-	}
-	switch name {
-	case "id":
-		return x.backend.ID(), true
-	case "address":
-		return x.backend.AddressText(), true
-	case "hostport", "host", "port":
-		return x.targetPart(name), true
+	if name, ok := strings.CutPrefix(name, "backend."); ok {
+		return x.backendPlaceholder(name)
 	}
 	return nil, false
+}
+
+func (x *exchange) backendPlaceholder(name string) (any, bool) {
+	switch name {
+	case "id", "address", "hostport", "host", "port":
+	default:
+		return nil, false
+	}
+	switch {
+	case x.backend == nil:
+		return nil, true
+	case name == "id":
+		return x.backend.ID(), true
+	case name == "address":
+		return x.backend.AddressText(), true
+	}
+	return x.targetPart(name), true
 }
 
 // upstreamPlaceholder returns what reverse_proxy knows of an upstream.

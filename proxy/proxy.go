@@ -71,6 +71,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
 		defer x.limitClient()()
 	}
 	if err := x.prepare(); err != nil || x.answered {
+		x.refused(err)
 		x.closeUnlessComplete()
 		x.body.detach()
 		return err

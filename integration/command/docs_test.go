@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"regexp"
@@ -27,7 +28,7 @@ func TestDocs(t *testing.T) {
 	examples := readExamples(t, "../../docs/command-line.md")
 	ports := relocate(t, 8080, 9001, 9002, 9003)
 	for _, port := range []string{"9001", "9002", "9003"} {
-		listen(t, "127.0.0.1:"+ports[port])
+		serveAt(t, "127.0.0.1:"+ports[port], func(http.ResponseWriter, *http.Request) {})
 	}
 	home, admin := t.TempDir(), process.Addr(t)
 	dir := t.TempDir() // with `caddy` for the shell
@@ -60,7 +61,7 @@ func TestDocs(t *testing.T) {
 		ran[strings.Fields(e.command)[2]] = true
 	}
 	for _, name := range subcommands {
-		if !ran[name] && name != "run" {
+		if !ran[name] && name != "events" { // which does not end
 			t.Errorf("docs/command-line.md has no example of %s", name)
 		}
 	}

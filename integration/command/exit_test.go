@@ -4,10 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/caddy-loadbalance/caddy-loadbalance/integration/process"
@@ -79,34 +77,20 @@ func TestWithoutLoadBalancer(t *testing.T) {
 
 func TestWatch(t *testing.T) {
 	s := serve(t, "--backend", backend(t, "a"))
+	out := newOutput(t)
 	cmd := process.Command(t.Context(), s.home, suite.Caddy(t, false), "load-balance", "status", "--watch", "--interval", "100ms", "--json", "--address", s.admin)
-	out, err := os.Create(filepath.Join(t.TempDir(), "out"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer out.Close()
-	cmd.Stdout = out
+	cmd.Stdout = out.file
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	process.Eventually(t, func() error {
-		text, err := os.ReadFile(out.Name())
-		if n := strings.Count(string(text), "\n"); err != nil || n < 3 {
-			return fmt.Errorf("%d views, %w", n, err)
+		if n := strings.Count(out.text(), "\n"); n < 3 {
+			return fmt.Errorf("%d views", n)
 		}
 		return nil
 	})
-	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Wait(); err != nil {
-		t.Errorf("after Ctrl-C: %v", err)
-	}
-	text, err := os.ReadFile(out.Name())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, doc := range documents(t, string(text)) {
+	interrupt(t, cmd)
+	for _, doc := range documents(t, out.text()) {
 		same(t, "pools", len(doc["pools"].([]any)), 1)
 	}
 }

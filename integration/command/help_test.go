@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-var subcommands = []string{"run", "status", "add", "remove", "drain", "ready", "maintenance", "weight", "try", "explain"}
+var subcommands = []string{"run", "status", "add", "remove", "drain", "ready", "maintenance", "weight", "try", "explain", "events"}
 
 func TestHelp(t *testing.T) {
 	s := &server{t: t, home: t.TempDir(), admin: closedAddr(t)}

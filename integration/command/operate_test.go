@@ -3,6 +3,8 @@ package command
 import (
 	"strings"
 	"testing"
+
+	"github.com/caddy-loadbalance/caddy-loadbalance/integration/process"
 )
 
 // TestOperate takes a load balancer through its life, from flags alone.
@@ -83,4 +85,36 @@ func TestJSON(t *testing.T) {
 	same(t, "documents of two", len(both), 2)
 	removed := one("remove", b)
 	same(t, "removed", removed["id"].(string)+" "+removed["pool"].(string), b+" web")
+}
+
+func TestEvents(t *testing.T) {
+	a, b := backend(t, "a"), backend(t, "b")
+	s := serve(t, "--backend", a)
+	out := newOutput(t)
+	cmd := process.Command(t.Context(), s.home, suite.Caddy(t, false), "load-balance", "events", "--address", s.admin)
+	cmd.Stdout = out.file
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	// it may not be connected yet: what is done is done until it is seen
+	process.Eventually(t, func() error {
+		s.must("weight", a, "2")
+		s.must("weight", a, "3")
+		return out.has("  changed  web  "+a+": ", "weight=2 to weight=3")
+	})
+	s.must("add", b, "--wait", "20s")
+	s.must("remove", b)
+	process.Eventually(t, func() error { return out.has("  added  web  "+b, "  up  web  "+b, "  removed  web  "+b) })
+	interrupt(t, cmd)
+}
+
+func TestExplain(t *testing.T) {
+	a, b := backend(t, "a"), backend(t, "b")
+	s := serve(t, "--backend", a, "--backend", b, "--policy", "client_ip_hash")
+	s.must("maintenance", b)
+	text := s.must("explain", "http://example.com/cart?x=1", "--client-ip", "192.0.2.7", "--header", "X-User: 7", "--cookie", "a=b")
+	contains(t, "explain", text, "pool web: "+a+", policy client_ip_hash, revision ", "*  "+a+"  up ", b+"  maintenance ")
+	doc := documents(t, s.must("explain", "--json"))[0]
+	same(t, "backend", doc["backend"].(map[string]any)["id"].(string), a)
+	same(t, "code", s.do("explain", "/", "--client-ip", "nobody").code, 4)
 }

@@ -23,16 +23,20 @@ type server struct {
 	admin string
 	front string
 	caddy *process.Process
+
+	client *http.Client // of front
 }
 
 // serve starts a load balancer with `caddy load-balance run` and the flags.
 func serve(t *testing.T, flags ...string) *server {
 	t.Helper()
-	s := &server{t: t, home: t.TempDir(), admin: process.Addr(t), front: process.Addr(t)}
-	s.caddy = process.Run(t, process.Options{
-		Binary: suite.Caddy(t, false), Home: s.home, Env: []string{"CADDY_ADMIN=" + s.admin},
-		Args: append([]string{"load-balance", "run", "--listen", s.front, "--pool", "web", "--health-interval", "1s"}, flags...),
-	})
+	transport := &http.Transport{MaxIdleConnsPerHost: 16}
+	t.Cleanup(transport.CloseIdleConnections)
+	s := &server{
+		t: t, home: t.TempDir(), admin: process.Addr(t), front: process.Addr(t),
+		client: &http.Client{Transport: transport, Timeout: process.Patience},
+	}
+	s.caddy = s.start(flags...)
 	return s
 }
 
@@ -91,23 +95,27 @@ func run(t *testing.T, cmd *exec.Cmd) result {
 // backend starts an HTTP server that answers with its name.
 func backend(t *testing.T, name string) (addr string) {
 	t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, name) }))
+	return serveAt(t, "127.0.0.1:0", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, name) })
+}
+
+// serveAt starts an HTTP server at the address.
+func serveAt(t *testing.T, addr string, handler http.HandlerFunc) string {
+	t.Helper()
+	server := httptest.NewUnstartedServer(handler)
+	_ = server.Listener.Close()
+	server.Listener = mustListen(t, addr)
+	server.Start()
 	t.Cleanup(server.Close)
 	return server.Listener.Addr().String()
 }
 
-// listen is backend at an address.
-func listen(t *testing.T, addr string) {
+func mustListen(t *testing.T, addr string) net.Listener {
 	t.Helper()
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-	server.Listener.Close()
-	server.Listener = ln
-	server.Start()
-	t.Cleanup(server.Close)
+	return ln
 }
 
 // closedAddr returns an address where nobody listens.
@@ -115,8 +123,7 @@ func closedAddr(t *testing.T) string { return process.Addr(t) }
 
 // get returns the body of the answer to a request to the load balancer.
 func (s *server) get(path string) (string, error) {
-	client := http.Client{Timeout: process.Patience, Transport: &http.Transport{DisableKeepAlives: true, DialContext: new(net.Dialer).DialContext}}
-	resp, err := client.Get("http://" + s.front + path)
+	resp, err := s.client.Get("http://" + s.front + path)
 	if err != nil {
 		return "", err
 	}
