@@ -28,16 +28,40 @@ type site struct {
 func serve(t *testing.T, home, block string, servers ...*server) *site {
 	t.Helper()
 	s := &site{t: t, home: home, front: process.Addr(t), admin: process.Addr(t)}
+	s.Process = process.Run(t, process.Options{
+		Binary: suite.Caddy(t, process.Race), Home: home, KeepLog: wholeLog,
+		Env:    []string{"CADDY_ADMIN=" + s.admin, "GODEBUG=http2xconnect=1"},
+		Config: s.config(block, servers),
+	})
+	return s
+}
+
+// config returns the Caddyfile with the subdirectives, and the servers as
+// backends.
+func (s *site) config(block string, servers []*server) string {
 	for _, b := range servers {
 		block += fmt.Sprintf("\nbackend %s {\nid %s\n}", b.addr, b.id)
 	}
-	s.Process = process.Run(t, process.Options{
-		Binary: suite.Caddy(t, process.Race), Home: home, KeepLog: wholeLog,
-		Env: []string{"CADDY_ADMIN=" + s.admin},
-		Config: fmt.Sprintf("{\ngrace_period 5s\n}\nhttp://%s {\nload_balance {\npool web\n%s\n}\n}\n",
-			s.front, block),
-	})
-	return s
+	return fmt.Sprintf("{\ngrace_period 5s\nservers {\nprotocols h1 h2c\n}\n}\nhttp://%s {\nload_balance {\npool web\n%s\n}\n}\n",
+		s.front, block)
+}
+
+// reload has Caddy load another config.
+func (s *site) reload(block string, servers ...*server) {
+	s.t.Helper()
+	req, err := http.NewRequest(http.MethodPost, "http://"+s.admin+"/load", strings.NewReader(s.config(block, servers)))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "text/caddyfile")
+	resp, err := adminClient.Do(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if body, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != http.StatusOK {
+		s.t.Fatalf("reload: status %d: %v: %s", resp.StatusCode, err, body)
+	}
 }
 
 // call makes a request to the admin API.
