@@ -82,7 +82,7 @@ func (o *addOptions) run(cmd *cobra.Command, args []string) error {
 			}
 		}
 	}
-	return nil
+	return o.awaitInstances(ctx, cmd, c, pool)
 }
 
 // backends returns the bodies of the requests.

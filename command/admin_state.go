@@ -80,5 +80,5 @@ func setAdminState(cmd *cobra.Command, o *mutation, args []string, state string,
 			}
 		}
 	}
-	return nil
+	return o.awaitInstances(ctx, cmd, c, pool)
 }

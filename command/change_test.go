@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 )
 
 const (
@@ -162,5 +163,25 @@ func TestWaitUntilAccepting(t *testing.T) {
 		exitUnfinished,
 		"added web3 to pool web: not accepting: waiting for its first health check\n",
 		"Error: web3 does not accept requests after 250ms: down: connection refused\n",
+	})
+}
+
+func TestWaitForInstances(t *testing.T) {
+	f := startFake(t, map[string]string{
+		"GET /load_balance/pools/web/backends":        twoServers,
+		"PATCH /load_balance/pools/web/backends/web1": `200 {"id":"web1","weight":7}`,
+		"GET /load_balance/pools/web":                 `200 {"name":"web","instances":[{"host":"lb1","pid":1,"current":true},{"host":"lb2","pid":2,"current":true}]}`,
+	})
+	weigh := func() result {
+		return run(t, "weight", "web1", "7", "--sync", "5s", "-p", "web", "--address", f.addr())
+	}
+	same(t, "all", weigh(), result{0, "web1 of pool web has weight 7\n", "all 2 instances have it\n"})
+	contains(t, "requests", f.requests(), "GET /load_balance/pools/web?wait=5s")
+	f.on("GET /load_balance/pools/web", func() (int, string) {
+		return 200, `{"name":"web","instances":[{"host":"lb1","pid":1,"current":true},{"host":"lb2","pid":2,"seen":"` + time.Now().Format(time.RFC3339) + `"}]}`
+	})
+	same(t, "not all", weigh(), result{
+		exitUnfinished, "web1 of pool web has weight 7\n",
+		"Error: it is done, but after 5s not all of 2 instances have it: behind are lb2 (pid 2, seen 0s ago)\n",
 	})
 }

@@ -93,6 +93,9 @@ func (o *drainOptions) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := o.awaitInstances(ctx, cmd, c, pool); err != nil {
+		return err
+	}
 	if o.noWait || o.dryRun {
 		return o.tell(cmd, answer, "%s of pool %s is draining", ids[0], pool)
 	}

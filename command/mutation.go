@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -13,12 +15,14 @@ import (
 type mutation struct {
 	target
 	force, dryRun bool
+	sync          time.Duration
 }
 
 func (m *mutation) bind(cmd *cobra.Command) {
 	m.target.bind(cmd)
 	cmd.Flags().BoolVarP(&m.force, "force", "f", false, "Do it even if no backend of the pool would accept requests then")
 	cmd.Flags().BoolVar(&m.dryRun, "dry-run", false, "Say what would happen, and change nothing")
+	cmd.Flags().DurationVar(&m.sync, "sync", 0, "Wait until all instances on the same storage have it, for as long as this")
 }
 
 // query returns the query of the request, with a question mark if there is one.
@@ -59,6 +63,31 @@ func (m *mutation) tell(cmd *cobra.Command, answer []byte, format string, args .
 	}
 	_, err := cmd.OutOrStdout().Write([]byte(text))
 	return err
+}
+
+// awaitInstances waits until all instances that share the storage have what was
+// changed, if that is wanted.
+func (m *mutation) awaitInstances(ctx context.Context, cmd *cobra.Command, c *client, pool string) error {
+	if m.sync == 0 || m.dryRun {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, m.sync+callTimeout)
+	defer cancel()
+	answer, err := c.callLong(ctx, http.MethodGet, path("pools", pool)+"?wait="+url.QueryEscape(m.sync.String()), nil)
+	if err != nil {
+		return err
+	}
+	var p poolAnswer
+	if err := c.decode(answer, &p); err != nil {
+		return err
+	}
+	if behind := p.behind(time.Now()); len(behind) > 0 {
+		return exitf(exitUnfinished, "it is done, but after %s not all of %d instances have it: behind are %s", m.sync, len(p.Instances), strings.Join(behind, ", "))
+	}
+	if len(p.Instances) > 1 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "all %d instances have it\n", len(p.Instances))
+	}
+	return nil
 }
 
 // standing says whether a backend takes requests, and why not.

@@ -62,5 +62,5 @@ func remove(cmd *cobra.Command, o *mutation, args []string) error {
 			return err
 		}
 	}
-	return nil
+	return o.awaitInstances(cmd.Context(), cmd, c, pool)
 }

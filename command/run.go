@@ -75,7 +75,7 @@ func (o *runOptions) bind(cmd *cobra.Command) {
 	f.StringArrayVar(&o.headerUp, "header-up", nil, "Header for backends, as \"Name: value\"; may be repeated")
 	f.StringArrayVar(&o.headerDown, "header-down", nil, "Header for clients, as \"Name: value\"; may be repeated")
 	f.BoolVar(&o.insecure, "insecure", false, "Do not verify the certificates of backends")
-	f.BoolVar(&o.internalCerts, "internal-certs", false, "Use Caddy's own CA for the certificate")
+	f.BoolVar(&o.internalCerts, "internal-certs", false, "Use a certificate of Caddy's own CA, which 'caddy trust' has this machine trust")
 	f.BoolVar(&o.noRedirects, "disable-redirects", false, "Do not redirect HTTP to HTTPS")
 	f.StringVar(&o.pool, "pool", "", "Name of the pool (default: what --listen says)")
 	f.StringVar(&o.admin, "admin", "", "Address of the admin endpoint (default: where the other commands look for it)")

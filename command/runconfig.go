@@ -10,7 +10,9 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
+	"github.com/caddyserver/caddy/v2/modules/caddypki"
 	"github.com/caddyserver/caddy/v2/modules/caddytls"
+	"github.com/caddyserver/certmagic"
 	"go.uber.org/zap"
 
 	"github.com/caddy-loadbalance/caddy-loadbalance/config"
@@ -34,14 +36,8 @@ func (o *runOptions) config(s site, handler *config.Handler) (*caddy.Config, err
 		server.Logs = new(caddyhttp.ServerLogConfig)
 	}
 	apps := caddy.ModuleMap{"http": caddyconfig.JSON(caddyhttp.App{Servers: map[string]*caddyhttp.Server{"load_balance": server}}, nil)}
-	if o.internalCerts {
-		if !s.https {
-			return nil, fmt.Errorf("--internal-certs: --listen %q is not HTTPS", o.listen)
-		}
-		apps["tls"] = caddyconfig.JSON(caddytls.TLS{Automation: &caddytls.AutomationConfig{Policies: []*caddytls.AutomationPolicy{{
-			SubjectsRaw: []string{s.host},
-			IssuersRaw:  []json.RawMessage{json.RawMessage(`{"module":"internal"}`)},
-		}}}}, nil)
+	if err := o.certificates(s, apps); err != nil {
+		return nil, err
 	}
 	// what `caddy run --resume` would take up is not to be replaced
 	admin := &caddy.AdminConfig{Listen: o.admin, Config: &caddy.ConfigSettings{Persist: new(bool)}}
@@ -53,6 +49,26 @@ func (o *runOptions) config(s site, handler *config.Handler) (*caddy.Config, err
 		cfg.Logging = &caddy.Logging{Logs: map[string]*caddy.CustomLog{"default": {BaseLog: caddy.BaseLog{Level: zap.DebugLevel.CapitalString()}}}}
 	}
 	return cfg, nil
+}
+
+// certificates adds to the apps what HTTPS needs beyond Caddy's defaults. The
+// root of Caddy's own CA is not put into the system's trust store: that is for
+// `caddy trust`, and not for the start of a server.
+func (o *runOptions) certificates(s site, apps caddy.ModuleMap) error {
+	if o.internalCerts && !s.https {
+		return fmt.Errorf("--internal-certs: --listen %q is not HTTPS", o.listen)
+	}
+	if !s.https || !o.internalCerts && certmagic.SubjectQualifiesForPublicCert(s.host) {
+		return nil
+	}
+	apps["pki"] = caddyconfig.JSON(caddypki.PKI{CAs: map[string]*caddypki.CA{caddypki.DefaultCAID: {InstallTrust: new(bool)}}}, nil)
+	if o.internalCerts {
+		apps["tls"] = caddyconfig.JSON(caddytls.TLS{Automation: &caddytls.AutomationConfig{Policies: []*caddytls.AutomationPolicy{{
+			SubjectsRaw: []string{s.host},
+			IssuersRaw:  []json.RawMessage{json.RawMessage(`{"module":"internal"}`)},
+		}}}}, nil)
+	}
+	return nil
 }
 
 // handler makes the config of the load balancer, and checks it.

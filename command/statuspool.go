@@ -52,14 +52,19 @@ func storageLines(p *poolAnswer, now time.Time) (lines []cell) {
 	if len(p.Instances) < 2 {
 		return lines
 	}
-	var behind []string
-	for _, i := range p.Instances {
-		if !i.Current {
-			behind = append(behind, fmt.Sprintf("%s (pid %d, seen %s ago)", i.Host, i.PID, age(now.Sub(i.Seen))))
-		}
-	}
+	behind := p.behind(now)
 	if len(behind) == 0 {
 		return append(lines, cell{fmt.Sprintf("instances: %d, and all have the same backends", len(p.Instances)), plain})
 	}
 	return append(lines, cell{fmt.Sprintf("instances: %d, of which are behind: %s", len(p.Instances), strings.Join(behind, ", ")), yellow})
+}
+
+// behind returns the instances that do not have what is in force, for people.
+func (p *poolAnswer) behind(now time.Time) (list []string) {
+	for _, i := range p.Instances {
+		if !i.Current {
+			list = append(list, fmt.Sprintf("%s (pid %d, seen %s ago)", i.Host, i.PID, age(now.Sub(i.Seen))))
+		}
+	}
+	return list
 }

@@ -46,5 +46,8 @@ func setWeight(cmd *cobra.Command, o *mutation, name, text string) error {
 	if err != nil {
 		return err
 	}
-	return o.tell(cmd, answer, "%s of pool %s has weight %d", ids[0], pool, n)
+	if err := o.tell(cmd, answer, "%s of pool %s has weight %d", ids[0], pool, n); err != nil {
+		return err
+	}
+	return o.awaitInstances(cmd.Context(), cmd, c, pool)
 }

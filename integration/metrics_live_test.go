@@ -3,6 +3,8 @@ package integration
 import (
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"testing"
 )
 
@@ -24,12 +26,12 @@ func TestMetricsOfTunnel(t *testing.T) {
 	p := startCaddy(t, fmt.Sprintf("http://%s {\n\tload_balance 127.0.0.1:%d {\n\t\tpool web\n\t}\n}\n", front, port), "caddyfile")
 	a := fmt.Sprintf("backend=127.0.0.1:%d", port)
 	ws := openWebSocket(t, front)
-	ws.echo(t, "hello")
+	echo(t, ws, "hello")
 	m := p.metrics(t)
 	m.want(t, "tunnels", "1", "pool=web", a)
 	m.want(t, "requests_in_flight", "1", "pool=web", a)
 	m.want(t, "requests_total", "code=1xx 1", "pool=web", a)
-	if err := ws.conn.Close(); err != nil {
+	if err := ws.Close(); err != nil {
 		t.Fatal(err)
 	}
 	p.waitMetric(t, "tunnels", "")
@@ -99,4 +101,25 @@ http://%s {
 	m.want(t, "queue_requests_total", "pool=web result=refused 1, pool=web result=served 1")
 	m.want(t, "queue_wait_seconds", "pool=web 1")
 	m.want(t, "queue_length", "")
+}
+
+// TestMetricsOfStorage has a storage that fails, and then works.
+func TestMetricsOfStorage(t *testing.T) {
+	home := t.TempDir()
+	data := filepath.Join(home, "data", "caddy")
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	obstacle := filepath.Join(data, "load_balance") // a file where a directory is to be
+	if err := os.WriteFile(obstacle, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const pools = "http://%s {\n\tload_balance /a %s {\n\t\tpool web\n\t}\n\tload_balance %[2]s {\n\t\tpool off\n\t\tpersist off\n\t}\n}\n"
+	p := startCaddyfile(t, home, "Caddyfile", fmt.Sprintf(pools, freeAddr(t), freeAddr(t)))
+	p.waitMetric(t, "pool_storage_up", "")
+	p.metrics(t).want(t, "pool_instances", "pool=web 1")
+	if err := os.Remove(obstacle); err != nil {
+		t.Fatal(err)
+	}
+	p.waitMetric(t, "pool_storage_up", "pool=web 1")
 }

@@ -100,8 +100,19 @@ func FuzzFrameScanner(f *testing.F) {
 		for i := 0; i < len(in); i += step {
 			cut.scan(in[i:min(i+step, len(in))])
 		}
-		if whole.left != cut.left || !bytes.Equal(whole.head, cut.head) {
+		if whole.left != cut.left || !bytes.Equal(whole.head, cut.head) || whole.closed() != cut.closed() {
 			t.Errorf("%q: %d and %q, cut %d and %q", in, whole.left, whole.head, cut.left, cut.head)
+		}
+		var frames frameScanner
+		for rest := in; len(rest) > 0; {
+			n := frames.scanFrame(rest)
+			if n < 1 || n > len(rest) || n < len(rest) && !frames.between() {
+				t.Fatalf("took %d of %d bytes, and is between frames: %v", n, len(rest), frames.between())
+			}
+			rest = rest[n:]
+		}
+		if whole.left != frames.left || !bytes.Equal(whole.head, frames.head) || whole.closed() != frames.closed() {
+			t.Errorf("%q: %d and %q, by frame %d and %q", in, whole.left, whole.head, frames.left, frames.head)
 		}
 	})
 }

@@ -37,7 +37,10 @@ func (o *output) text() string {
 // has returns an error if one of the texts was not printed.
 func (o *output) has(parts ...string) error {
 	o.t.Helper()
-	text := o.text()
+	return has(o.text(), parts...)
+}
+
+func has(text string, parts ...string) error {
 	for _, part := range parts {
 		if !strings.Contains(text, part) {
 			return fmt.Errorf("no %q in\n%s", part, text)

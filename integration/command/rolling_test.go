@@ -34,9 +34,7 @@ func (a *app) start() {
 	a.t.Helper()
 	a.version++
 	answer := fmt.Sprintf("%s v%d", a.addr, a.version)
-	a.server, a.served = &http.Server{Addr: a.addr, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, answer)
-	})}, make(chan struct{})
+	a.server, a.served = &http.Server{Addr: a.addr, Handler: echo(answer)}, make(chan struct{})
 	ln := mustListen(a.t, a.addr)
 	go func() {
 		defer close(a.served)
@@ -144,6 +142,25 @@ func TestAddAndDrainUnderLoad(t *testing.T) {
 	}
 	l.end(t)
 	contains(t, "status", s.must("status"), "pool web: 1 of 1 backend accepting", old.addr+"  up ")
+}
+
+// TestDrainLeavesOthersAlone drains a backend with a WebSocket to its deadline.
+// That of another one does not notice.
+func TestDrainLeavesOthersAlone(t *testing.T) {
+	a, b := deploy(t), deploy(t)
+	s := serve(t, "--backend", a.addr, "--backend", b.addr)
+	first, second := s.tunnel(), s.tunnel()
+	if first.answer == second.answer {
+		t.Fatalf("both WebSockets are at %s", first.answer)
+	}
+	drained, _, _ := strings.Cut(first.answer, " ")
+	given := s.do("drain", drained, "--timeout", "500ms")
+	same(t, "code while a WebSocket is open", given.code, 7)
+	contains(t, "message while a WebSocket is open", given.errOut, "it waits for 1 tunnel\n")
+	same(t, "WebSocket of the draining backend", first.alive(), true)
+	contains(t, "drain to its deadline", s.must("drain", drained, "--deadline", "1s", "--then", "remove"), " was removed after ", "at its deadline; it waited for 1 tunnel\n")
+	same(t, "WebSocket of the backend that was removed", first.alive(), false)
+	same(t, "WebSocket of the other backend", second.alive(), true)
 }
 
 // TestDrainShowsWhatIsLeft holds a request back, and lets it go.

@@ -36,10 +36,7 @@ func serve(t *testing.T, flags ...string) *server {
 		t: t, home: t.TempDir(), admin: process.Addr(t), front: process.Addr(t),
 		client: &http.Client{Transport: transport, Timeout: process.Patience},
 	}
-	s.caddy = process.Run(t, process.Options{
-		Binary: suite.Caddy(t, false), Home: s.home, Env: []string{"CADDY_ADMIN=" + s.admin},
-		Args: append([]string{"load-balance", "run", "--listen", s.front, "--pool", "web", "--health-interval", "1s"}, flags...),
-	})
+	s.caddy = s.start(flags...)
 	return s
 }
 
