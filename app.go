@@ -2,6 +2,7 @@ package loadbalance
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -29,6 +30,7 @@ type App struct {
 	ctx    caddy.Context
 	logger *zap.Logger
 	events *caddyevents.App
+	begun  begun
 
 	secret storedSecret
 	store  *persist.Store
@@ -74,8 +76,8 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if !ok {
 		return fmt.Errorf("events app is a %T", events)
 	}
-	a.events = app
-	return a.whenStopping()
+	a.events, a.begun.yes = app, make(chan struct{})
+	return errors.Join(app.On("started", &a.begun), a.whenStopping())
 }
 
 // define notes a handler's definition of a pool. The same definition may come

@@ -91,7 +91,7 @@ var layers = map[string]struct {
 		"what this machine lacks has nothing to do with what it was wanted for",
 	},
 	"integration": {
-		"integration/process integration/curl",
+		"integration/process integration/curl integration/websocket",
 		"the real binary is tested from the outside, as its users see it",
 	},
 	"integration/command": {

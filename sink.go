@@ -1,6 +1,10 @@
 package loadbalance
 
 import (
+	"context"
+	"sync"
+
+	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
@@ -28,11 +32,12 @@ var messages = map[string]string{
 }
 
 // logged tells which changes of a pool's set of backends have a log line of
-// their own: those that nobody asked for. The admin API logs what it is asked.
+// their own: those that this process was not asked for. The admin API logs what
+// it is asked.
 func logged(e pool.Event) bool {
 	switch e.Name {
 	case pool.EventAdded, pool.EventRemoved, pool.EventChanged:
-		return e.By == pool.ByConfig || e.By == pool.ByDiscovery || e.By == pool.ByDrain
+		return !e.Asked()
 	}
 	return true
 }
@@ -51,7 +56,33 @@ func (a *App) sink(e pool.Event) {
 	if c := a.logger.Check(level, message); c != nil && logged(e) {
 		c.Write(fields(e)...)
 	}
-	a.events.Emit(a.ctx, e.Name, data(e))
+	if a.begun.wait(a.ctx) {
+		a.events.Emit(a.ctx, e.Name, data(e))
+	}
+}
+
+// begun is closed when all apps of the config have started. Apps start in any
+// order, and that of events must not be given any before: it makes its table of
+// handlers then, without a lock.
+type begun struct {
+	yes  chan struct{}
+	once sync.Once
+}
+
+// Handle implements caddyevents.Handler, for Caddy's event of that.
+func (b *begun) Handle(context.Context, caddy.Event) error {
+	b.once.Do(func() { close(b.yes) })
+	return nil
+}
+
+// wait reports whether the config is in force. It waits as long as that is open;
+// it is pools' goroutines for events that wait, and nobody for those.
+func (b *begun) wait(ctx context.Context) bool {
+	select {
+	case <-b.yes:
+	case <-ctx.Done():
+	}
+	return ctx.Err() == nil
 }
 
 func fields(e pool.Event) []zap.Field {

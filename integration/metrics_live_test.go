@@ -26,12 +26,12 @@ func TestMetricsOfTunnel(t *testing.T) {
 	p := startCaddy(t, fmt.Sprintf("http://%s {\n\tload_balance 127.0.0.1:%d {\n\t\tpool web\n\t}\n}\n", front, port), "caddyfile")
 	a := fmt.Sprintf("backend=127.0.0.1:%d", port)
 	ws := openWebSocket(t, front)
-	ws.echo(t, "hello")
+	echo(t, ws, "hello")
 	m := p.metrics(t)
 	m.want(t, "tunnels", "1", "pool=web", a)
 	m.want(t, "requests_in_flight", "1", "pool=web", a)
 	m.want(t, "requests_total", "code=1xx 1", "pool=web", a)
-	if err := ws.conn.Close(); err != nil {
+	if err := ws.Close(); err != nil {
 		t.Fatal(err)
 	}
 	p.waitMetric(t, "tunnels", "")

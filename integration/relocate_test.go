@@ -9,7 +9,7 @@ import (
 )
 
 // examplePort matches the ports that README and the examples use.
-var examplePort = regexp.MustCompile(`\b(2019|8080|8081|8443|900\d|5005\d)\b`)
+var examplePort = regexp.MustCompile(`\b(2019|2021|8080|8081|8443|900\d|5005\d)\b`)
 
 // relocation puts free ports in the place of those in texts for people, the
 // same one everywhere.

@@ -8,10 +8,11 @@ import (
 )
 
 // Limits on what the storage may take. A lock that a crash has left behind in a
-// file storage is stale after ten seconds, which lockTimeout has to outlast.
+// file storage is stale after ten seconds, or removed after orphanAge; that is
+// what lockTimeout has to outlast.
 const (
 	opTimeout   = 5 * time.Second
-	lockTimeout = 13 * time.Second
+	lockTimeout = orphanAge + 4*time.Second
 )
 
 // hungError says that the storage does not answer. What was asked of it may be

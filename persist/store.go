@@ -69,7 +69,7 @@ func (s *Store) document(pool string) *document {
 }
 
 // errLocked is what follows from a lock that is not to be had.
-var errLocked = errors.New("another process holds the lock of the pool's stored changes; if it has crashed, the lock is free ten seconds later")
+var errLocked = errors.New("another process holds the lock of the pool's stored changes; if it has crashed, the lock is free some seconds later")
 
 // Update implements pool.Store.
 func (s *Store) Update(name string, change func(stored []byte) (data []byte, err error)) error {

@@ -1,6 +1,9 @@
 package pool
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Names of events. State changes carry the reason and how long the last state
 // has lasted.
@@ -43,6 +46,16 @@ type Event struct {
 	New     string        // for changes: the values after
 	Then    Then          // for drains that have finished: what has followed
 	By      string        // who caused it, e.g. the admin client's address
+}
+
+// Asked reports whether this process was asked to make the change. Who took the
+// request has logged it then.
+func (e *Event) Asked() bool {
+	switch e.By {
+	case "", ByConfig, ByDiscovery, ByDrain:
+		return false
+	}
+	return !strings.HasSuffix(e.By, atPeer)
 }
 
 // Sink takes events. It is called by one goroutine at a time, in order, outside

@@ -26,28 +26,26 @@ api() {
 	}
 }
 
-# text takes the value of a field from the answer, number likewise.
+# text takes the value of a field from the answer, and has looks for a piece.
 text() { printf '%s\n' "$answer" | sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"; }
-number() { printf '%s\n' "$answer" | sed -n "s/.*\"$1\":\([0-9]*\).*/\1/p"; }
+has() { printf '%s\n' "$answer" | grep -qF "$1"; }
 
-# drain has a backend finish what it does, and takes it out of service.
+# drain has a backend finish what it does, and takes it out of service. The
+# answer comes when that is over.
 drain() {
-	api -X PATCH "$backends/$1" -d '{"admin_state": "drain"}'
-	left=${DEADLINE:-30}
-	while [ "$(number in_flight)" -gt 0 ] || [ "$(number tunnels)" -gt 0 ]; do
-		[ "$left" -gt 0 ] || break # WebSockets may stay for ever
-		left=$((left - 1))
-		sleep 1
-		api "$backends/$1"
-	done
-	api -X PATCH "$backends/$1" -d '{"admin_state": "maintenance"}'
+	deadline=${DEADLINE:-30}
+	api "$backends/$1/drain?wait=$((deadline + 30))s" -d "{\"deadline\": \"${deadline}s\", \"then\": \"maintenance\"}"
+	has '"admin_state":"maintenance"' || {
+		echo "$1 does not drain: it waits for $(text waiting_for)" >&2
+		exit 1
+	}
 }
 
 # ready has a backend serve, and waits until it does.
 ready() {
 	api -X PATCH "$backends/$1" -d '{"admin_state": "ready"}'
 	left=${PATIENCE:-60}
-	until printf '%s\n' "$answer" | grep -q '"accepting":true'; do
+	until has '"accepting":true'; do
 		[ "$left" -gt 0 ] || {
 			echo "$1 does not serve: $(text reason)" >&2
 			exit 1

@@ -89,6 +89,13 @@ func (c *Call) option(name, value string) bool {
 		c.Method = value
 	case "-d":
 		c.Data = value
+		if file, ok := strings.CutPrefix(value, "@"); ok {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				return false
+			}
+			c.Data = string(text)
+		}
 	case "-o":
 		c.output = value
 	case "--cacert":

@@ -16,20 +16,25 @@ import (
 	"github.com/caddy-loadbalance/caddy-loadbalance/integration/websocket"
 )
 
-const deployScript = "../../examples/rolling-deploy/deploy.sh"
+const deployScripts = "../../examples/rolling-deploy/"
 
 // A script deploys to three backends, one after the other, under load: no
 // request fails, and no WebSocket ends but those of the backend whose turn it is.
 func TestRollingDeploy(t *testing.T) {
 	for name, dir := range curl.Clients(t) {
-		t.Run(name, func(t *testing.T) {
-			d := newDeploy(t)
-			for range scale(1, 5) {
-				d.run(dir, deployScript, "web", d.command)
-			}
-			d.end()
-		})
+		t.Run(name, func(t *testing.T) { rollingDeploy(t, dir, "deploy.sh") })
+		if name == "stand-in" { // which the command of the test needs
+			t.Run("command line", func(t *testing.T) { rollingDeploy(t, dir, "deploy-cli.sh") })
+		}
 	}
+}
+
+func rollingDeploy(t *testing.T, curlDir, script string) {
+	d := newDeploy(t)
+	for range scale(1, 5) {
+		d.run(curlDir, deployScripts+script, "web", d.command)
+	}
+	d.end()
 }
 
 // A command that fails ends the deploy. Its backend stays out of service, the
@@ -38,7 +43,7 @@ func TestRollingDeployFails(t *testing.T) {
 	for name, dir := range curl.Clients(t) {
 		t.Run(name, func(t *testing.T) {
 			d := newDeploy(t)
-			out, err := d.shell(dir, deployScript, "web", "false")
+			out, err := d.shell(dir, deployScripts+"deploy.sh", "web", "false")
 			if err == nil {
 				t.Errorf("the deploy has not failed: %s", out)
 			}
@@ -53,6 +58,10 @@ func TestRollingDeployFails(t *testing.T) {
 		})
 	}
 }
+
+// comeAgain is the status of a WebSocket that is closed since its server goes
+// away, by RFC 6455, section 7.4.1.
+const comeAgain = 1001
 
 var outOfService = standing{State: "maintenance", Reason: "in maintenance"}
 
@@ -91,7 +100,7 @@ func newDeploy(t *testing.T) *deploy {
 	}))
 	t.Cleanup(control.Close)
 	d.command = filepath.Join(d.home, "replace")
-	text := fmt.Sprintf("#!/bin/sh\nset -eu\n[ -n \"$2\" ]\ncurl -sS --fail-with-body -X POST '%s/'\"$1\"\n", control.URL)
+	text := fmt.Sprintf("#!/bin/sh\nset -eu\ncurl -sS --fail-with-body -X POST '%s/'\"$1\"\n", control.URL)
 	if err := os.WriteFile(d.command, []byte(text), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -126,6 +135,9 @@ func (d *deploy) replace(id string) error {
 		if view.ID == id {
 			want = outOfService
 		}
+		if view.ID == id && view.InFlight > 0 {
+			d.t.Errorf("%s is to be replaced, and has %d requests in flight, with %d tunnels", id, view.InFlight, view.Tunnels)
+		}
 		if view.standing != want {
 			d.t.Errorf("while %s is replaced, %s stands so: %+v, want %+v", id, view.ID, view.standing, want)
 		}
@@ -142,8 +154,9 @@ func (d *deploy) replace(id string) error {
 		if ws.Backend != id {
 			return false
 		}
-		if _, err := ws.Ended(); err != nil {
-			d.t.Errorf("a WebSocket to %s has not ended: %v", id, err)
+		// it was told to come again, before anything was replaced
+		if status, err := ws.Ended(); err != nil || status != comeAgain {
+			d.t.Errorf("a WebSocket to %s has ended with the status %d: %v", id, status, err)
 		}
 		_ = ws.Close()
 		return true

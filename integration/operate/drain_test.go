@@ -199,7 +199,7 @@ func TestDrainOnTwoInstances(t *testing.T) {
 		var p struct{ Instances []any }
 		err := json.Unmarshal([]byte(a.do(http.MethodGet, "", "", http.StatusOK)), &p)
 		if err != nil || len(p.Instances) != 2 {
-			return fmt.Errorf("instances %v, %v", p.Instances, err)
+			return fmt.Errorf("instances %v: %w", p.Instances, err)
 		}
 		return nil
 	})

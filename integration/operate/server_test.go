@@ -24,6 +24,8 @@ type server struct {
 	closedAt atomic.Int64 // requests that were sent after this are wrong
 	got      atomic.Int64
 	wrong    atomic.Int64
+	busy     atomic.Int64                  // requests in flight
+	held     atomic.Pointer[chan struct{}] // once it is closed, requests for /hold are answered
 
 	mu       sync.Mutex
 	http     *http.Server
@@ -112,6 +114,12 @@ func (b *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		b.sockets.Add(1)
 		defer b.sockets.Done()
 		websocket.Serve(w, r, b.id)
+		return
+	}
+	b.busy.Add(1)
+	defer b.busy.Add(-1)
+	if r.URL.Path == "/hold" {
+		<-*b.held.Load()
 		return
 	}
 	sent, err := strconv.ParseInt(r.Header.Get("X-Sent"), 10, 64)

@@ -8,10 +8,12 @@ import (
 	"crypto/sha1"
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 )
@@ -123,6 +125,8 @@ func (c *Conn) Ended() (status int, err error) {
 	_ = c.conn.SetDeadline(time.Now().Add(Patience))
 	kind, payload, err := readFrame(c.r)
 	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return 0, fmt.Errorf("backend %s: it has not ended: %w", c.Backend, err)
 	case err != nil:
 		return 0, nil //nolint:nilerr // it has ended
 	case kind != closeFrame || len(payload) < 2:
