@@ -62,7 +62,7 @@ func (x *exchange) run() error {
 	x.query.Reset(x.w, x.r)
 	x.proxy.pool.Enter(&x.query)
 	defer x.proxy.pool.Leave(&x.query)
-	defer func() { x.finished = time.Now() }()
+	defer x.finish()
 	defer x.body.detach()
 	for {
 		m, err := x.acquire()
@@ -85,6 +85,14 @@ func (x *exchange) run() error {
 			return x.giveUp()
 		}
 		x.retries++
+	}
+}
+
+// finish takes note of the time: that of the end of the last attempt, unless it
+// has failed, and something was waited for since.
+func (x *exchange) finish() {
+	if x.finished = x.ended; x.failure != nil {
+		x.finished = time.Now()
 	}
 }
 

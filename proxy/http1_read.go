@@ -21,7 +21,7 @@ func (h *http1Exchange) fill(wait time.Duration) error {
 		h.r, h.w = 0, 0
 	}
 	for {
-		limit := h.limitRead(wait)
+		limit := h.limitRead(wait, time.Now())
 		err := h.read()
 		for limit == limitFailure && h.mayGoOn(err) {
 			err = h.read()
@@ -74,13 +74,12 @@ const (
 	limitWatch                    // that it is time to watch the client
 )
 
-// limitRead sets how long the next read may take.
-func (h *http1Exchange) limitRead(wait time.Duration) readLimit {
+// limitRead sets how long the next read may take, from now on.
+func (h *http1Exchange) limitRead(wait time.Duration, now time.Time) readLimit {
 	if h.upload != nil {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 	}
-	now := time.Now()
 	limit, meaning := wait, limitWait
 	if wait == 0 {
 		meaning = limitFailure // set by the end of an upload, if there is one

@@ -25,11 +25,12 @@ func (h *http1Exchange) sendRequest() error {
 		h.watchClient() // writing may take long
 		return h.sendBody(mem)
 	}
+	now := time.Now()
 	if limit := h.t.headerTimeout; limit > 0 {
-		h.headBy = time.Now().Add(limit)
+		h.headBy = now.Add(limit)
 	}
 	*mem = h.appendFraming(head, false)
-	return h.ask(mem)
+	return h.ask(mem, now)
 }
 
 // asks reports whether the connection is looked at when the request is sent.
@@ -37,14 +38,14 @@ func (h *http1Exchange) asks() bool { return h.a.body == nil }
 
 // ask sends a request without a body, and may receive the first bytes of the
 // response.
-func (h *http1Exchange) ask(mem *[]byte) error {
-	limit := h.limitRead(0)
+func (h *http1Exchange) ask(mem *[]byte, now time.Time) error {
+	limit := h.limitRead(0, now)
 	request := *mem
 	seen, sent, err := h.conn.ask(mem, &h.http1Buffer)
 	if limit == limitWatch && sent == 0 && errors.Is(err, os.ErrDeadlineExceeded) {
 		// this process did not get to run before it was time
 		h.watchClient()
-		limit = h.limitRead(0)
+		limit = h.limitRead(0, time.Now())
 		seen, sent, err = h.conn.ask(mem, &h.http1Buffer)
 	}
 	if spoilt := h.conn.greeting(seen); spoilt != nil {
