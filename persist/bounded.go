@@ -46,10 +46,20 @@ func bounded(ctx context.Context, what string, limit time.Duration, op func(cont
 		return &hungError{what, limit, returned}
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
+		return &opError{what, err}
 	}
 	return nil
 }
+
+// opError is an error of the storage.
+type opError struct {
+	what string // was being done
+	err  error
+}
+
+func (e *opError) Error() string { return e.what + ": " + e.err.Error() }
+
+func (e *opError) Unwrap() error { return e.err }
 
 // hung returns the error of bounded if the storage did not answer, or nil.
 func hung(err error) *hungError {
