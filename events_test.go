@@ -79,21 +79,26 @@ func TestEventsAndLogLines(t *testing.T) {
 	if up := nextEvent(t, pool.EventUp); up["after"].(float64) <= 0 {
 		t.Errorf("the state before has held %v seconds", up["after"])
 	}
-	maintenance, ready := pool.Maintenance, pool.Ready
-	for _, state := range []*pool.AdminState{&maintenance, &ready} {
-		if err := p.Patch("a", pool.Patch{AdminState: state}, pool.Options{Force: true, By: "test"}); err != nil {
+	patch := func(state pool.AdminState) {
+		if err := p.Patch("a", pool.Patch{AdminState: &state}, pool.Options{Force: true, By: "test"}); err != nil {
 			t.Fatal(err)
 		}
 	}
+	patch(pool.Drain)
 	nextEvent(t, pool.EventChanged)
-	nextEvent(t, pool.EventMaintenance)
+	nextEvent(t, pool.EventDraining)
+	finished := nextEvent(t, pool.EventDrainFinished)
+	if finished["reason"] != "nothing is left" || finished["then"] != "" || finished["by"] != pool.ByDrain {
+		t.Errorf("the event of the end of the drain says %v", finished)
+	}
+	patch(pool.Ready)
 	changed := nextEvent(t, pool.EventChanged)
-	if changed["old"] != "admin_state=maintenance" || changed["new"] != "admin_state=ready" || changed["by"] != "test" {
+	if changed["old"] != "admin_state=drain" || changed["new"] != "admin_state=ready" || changed["by"] != "test" {
 		t.Errorf("the event of the change says %v", changed)
 	}
 	nextEvent(t, pool.EventReady)
 
-	want := []string{"backend down", "backend up", "backend in maintenance", "backend ready"}
+	want := []string{"backend down", "backend up", "backend draining", "drain finished", "backend ready"}
 	if got := messagesIn(t, log); strings.Join(got, ", ") != strings.Join(want, ", ") {
 		t.Errorf("log lines %q, want %q", got, want)
 	}
@@ -113,7 +118,7 @@ func messagesIn(t *testing.T, name string) []string {
 		if err := json.Unmarshal(s.Bytes(), &line); err != nil {
 			t.Fatalf("log line %q: %v", s.Text(), err)
 		}
-		if strings.HasPrefix(line.Msg, "backend") {
+		if line.Backend != "" {
 			list = append(list, line.Msg)
 			if line.Pool != "api" || line.Backend != "a" {
 				t.Errorf("log line %q does not say which backend it is about", s.Text())

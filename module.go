@@ -49,6 +49,9 @@ func init() { caddy.RegisterModule(Handler{}) }
 // `{http.load_balance.queue_ms}` | Time spent waiting for a backend, in milliseconds
 // `{http.load_balance.error}` | Why the last attempt failed, or there was none; empty after one that succeeded
 //
+// Metrics of pools and backends, `caddy_load_balance_…`, are where Caddy has its
+// own: at `/metrics` of the admin endpoint, and of sites with `metrics`.
+//
 // The placeholders `{http.reverse_proxy.upstream.*}` of Caddy's `reverse_proxy`
 // have the same meaning here, so that configurations can be carried over.
 type Handler struct {

@@ -1,12 +1,16 @@
 package admin
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/caddy-loadbalance/caddy-loadbalance/config"
 	"github.com/caddy-loadbalance/caddy-loadbalance/pool"
 )
 
@@ -49,11 +53,22 @@ func wireEvent(e pool.Event) eventJSON {
 }
 
 // streamEvents answers with a stream of server-sent events, one for each change
-// of any pool. It ends when the client leaves or is too slow, and when the
-// config is replaced, as the admin endpoint is then: clients connect again.
+// of any pool, or of the one that the query names. It ends when the client
+// leaves or is too slow, and when the config is replaced, as the admin endpoint is
+// then: clients connect again, and get what they have missed.
 func streamEvents(c *call) (*answer, error) {
-	if _, err := parseQuery(c.r.URL.RawQuery); err != nil {
+	params, err := parseQuery(c.r.URL.RawQuery, "pool")
+	if err != nil {
 		return nil, err
+	}
+	if name, given := params["pool"]; given {
+		if err := config.CheckPoolName(name); err != nil {
+			return nil, refuse(http.StatusBadRequest, codeBadQuery, "%v", err)
+		}
+		c.pool = name
+		if _, err := c.findPool(); err != nil {
+			return nil, err
+		}
 	}
 	if c.r.Method == http.MethodHead {
 		return &answer{stream: func() {}}, nil
@@ -63,24 +78,43 @@ func streamEvents(c *call) (*answer, error) {
 		return nil, refuse(http.StatusServiceUnavailable, pool.CodeBusy, "there are %d streams of events already", maxStreams)
 	}
 	// from here on nothing is missed that happens after the answer's head
-	sub := c.api.registry.Subscribe()
+	sub, complete := c.subscribe()
 	return &answer{stream: func() {
 		defer streams.Add(-1)
 		defer sub.Close()
-		c.stream(sub)
+		c.stream(sub, complete)
 	}}, nil
 }
 
-func (c *call) stream(sub *pool.Subscription) {
+// subscribe goes on behind the event that the client has had last, if it says
+// so. It is not complete if what came since is not known any more.
+func (c *call) subscribe() (sub *pool.Subscription, complete bool) {
+	registry := c.api.registry
+	last := c.r.Header.Get("Last-Event-ID")
+	if last == "" {
+		return registry.Subscribe(c.pool), true
+	}
+	number, ours := strings.CutPrefix(last, registry.Epoch()+"-")
+	after, err := strconv.ParseUint(number, 10, 64)
+	if !ours || err != nil {
+		return registry.Subscribe(c.pool), false // it was another process's
+	}
+	return registry.Resume(c.pool, after)
+}
+
+func (c *call) stream(sub *pool.Subscription, complete bool) {
 	rc := http.NewResponseController(c.w)
 	// Caddy's limit on reading requests would end the stream
 	_ = rc.SetReadDeadline(time.Time{})
 	send := func(text string) bool {
-		_ = rc.SetWriteDeadline(time.Now().Add(writeLimit))
+		_ = rc.SetWriteDeadline(time.Now().Add(cmp.Or(c.api.writeLimit, writeLimit)))
 		_, err := c.w.Write([]byte(text))
 		return err == nil && rc.Flush() == nil
 	}
 	ok := send("retry: 1000\n\n")
+	if ok && !complete {
+		ok = send("event: missed\ndata: {}\n\n")
+	}
 	tick := time.NewTicker(heartbeat)
 	defer tick.Stop()
 	for ok {
@@ -90,7 +124,7 @@ func (c *call) stream(sub *pool.Subscription) {
 				return // too slow
 			}
 			data, err := json.Marshal(wireEvent(e))
-			ok = err == nil && send(fmt.Sprintf("id: %d\nevent: %s\ndata: %s\n\n", e.Number, e.Name, data))
+			ok = err == nil && send(fmt.Sprintf("id: %s-%d\nevent: %s\ndata: %s\n\n", c.api.registry.Epoch(), e.Number, e.Name, data))
 		case <-tick.C:
 			ok = send(":\n\n")
 		case <-c.r.Context().Done():

@@ -20,16 +20,26 @@ type eventStream struct {
 	t     *testing.T
 	resp  *http.Response
 	lines *bufio.Scanner
+	id    string // of the last event
 }
 
 // openEvents opens a stream, which has begun when it returns.
 func (s *server) openEvents(t *testing.T) *eventStream {
 	t.Helper()
+	return s.openEventsAt(t, eventsPath, "")
+}
+
+// openEventsAt is openEvents with a query, behind the event with that id.
+func (s *server) openEventsAt(t *testing.T, target, last string) *eventStream {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	t.Cleanup(cancel)
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+eventsPath, nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+target, nil)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if last != "" {
+		r.Header.Set("Last-Event-ID", last)
 	}
 	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(r)
 	if err != nil {
@@ -65,7 +75,7 @@ func (e *eventStream) next() eventJSON {
 	if err := json.Unmarshal([]byte(data), &event); err != nil {
 		e.t.Fatalf("event %q: %v", block, err)
 	}
-	if lines[0] != fmt.Sprintf("id: %d", event.Number) || lines[1] != "event: "+event.Event {
+	if e.id = strings.TrimPrefix(lines[0], "id: "); !strings.HasSuffix(e.id, fmt.Sprintf("-%d", event.Number)) || lines[1] != "event: "+event.Event {
 		e.t.Errorf("event %q: id and name are not those of the data", block)
 	}
 	doc, err := description()

@@ -3,6 +3,8 @@
 package admin
 
 import (
+	"time"
+
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
@@ -47,6 +49,8 @@ type API struct {
 	registry *pool.Registry
 	logger   *zap.Logger
 	done     <-chan struct{} // closed when the config has been replaced
+
+	writeLimit time.Duration // of streams; 0 is the usual one
 }
 
 // CaddyModule returns the Caddy module information.

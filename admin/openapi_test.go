@@ -164,6 +164,7 @@ func readErrors() []situation {
 		}
 	}
 	return append(list,
+		situationOf(404, "unknown_pool", "GET", eventsPath+"?pool=other", ""),
 		situationOf(404, "unknown_backend", "GET", allBackends+"/other", ""),
 		situationOf(400, "not_canonical", "GET", allBackends+"/LOCALHOST:80", ""),
 		situationOf(409, "ambiguous_pool", "GET", shortcut, "").with(several()),

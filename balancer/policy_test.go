@@ -124,16 +124,7 @@ func TestEveryPolicyServesTriedOnesLast(t *testing.T) {
 // seededPool returns a pool with this policy.
 func seededPool(t testing.TB, policy pool.Policy, specs ...pool.Spec) *pool.Pool {
 	t.Helper()
-	registry := pool.NewRegistry(nil)
-	p, err := registry.Acquire("test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := registry.Release("test"); err != nil {
-			t.Error(err)
-		}
-	})
+	p := pooltest.New(t)
 	p.Seed(&pool.Definition{Backends: specs, Policy: policy})
 	return p
 }

@@ -25,16 +25,7 @@ type ramp struct {
 
 func newRamp(t *testing.T, policy Policy, weights ...int) *ramp {
 	t.Helper()
-	registry := pool.NewRegistry(nil)
-	p, err := registry.Acquire("test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := registry.Release("test"); err != nil {
-			t.Error(err)
-		}
-	})
+	p := pooltest.New(t)
 	def := &pool.Definition{Policy: policy, SlowStart: window}
 	for i, w := range weights {
 		def.Backends = append(def.Backends, pooltest.Spec(t, i, w))
@@ -243,12 +234,7 @@ func BenchmarkChangeDuringSlowStart(b *testing.B) {
 
 // coldPool returns a pool of which a tenth starts slowly.
 func coldPool(b *testing.B, policy Policy, weights []int) *pool.Pool {
-	registry := pool.NewRegistry(nil)
-	p, err := registry.Acquire("test")
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { _ = registry.Release("test") })
+	p := pooltest.New(b)
 	def := &pool.Definition{Policy: policy, SlowStart: 10 * time.Second}
 	for i, w := range weights {
 		def.Backends = append(def.Backends, pooltest.Spec(b, i, w))

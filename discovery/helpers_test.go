@@ -16,6 +16,7 @@ import (
 
 	"github.com/caddy-loadbalance/caddy-loadbalance/config"
 	"github.com/caddy-loadbalance/caddy-loadbalance/pool"
+	"github.com/caddy-loadbalance/caddy-loadbalance/pool/pooltest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -81,16 +82,7 @@ func (nobody) Pick(*pool.Request) *pool.Member                   { return nil }
 // newPool returns a pool that the config "first" claims, with a source of key.
 func newPool(t testing.TB, key string, static ...string) *pool.Pool {
 	t.Helper()
-	registry := pool.NewRegistry(nil)
-	p, err := registry.Acquire("test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := registry.Release("test"); err != nil {
-			t.Error(err)
-		}
-	})
+	p := pooltest.New(t)
 	p.Commit("first", definition(t, key, static...))
 	return p
 }

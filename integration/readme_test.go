@@ -82,6 +82,11 @@ func TestREADMEBuildCommands(t *testing.T) {
 				}
 			case strings.HasPrefix(command, "build/caddy run --config "):
 				readFile(t, words[3])
+			case strings.HasPrefix(command, "build/caddy load-balance "):
+				help, err := runCaddy(t, "load-balance", words[2], "--help")
+				if err != nil || !strings.Contains(help, "caddy load-balance "+words[2]) {
+					t.Errorf("README.md:%d: %q: %v", b.line, command, err)
+				}
 			default:
 				t.Errorf("README.md:%d: %q is no command that this test can check", b.line, command)
 			}

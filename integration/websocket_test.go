@@ -34,6 +34,7 @@ func TestExampleWebSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.api(t, http.MethodDelete, "/load_balance/backends?id="+r.addr(t, port), "", http.StatusNoContent)
+	echo(t, first, "still there for a minute, as the example says")
 	echo(t, second, "still there")
 	if err := first.Close(); err != nil {
 		t.Fatal(err)

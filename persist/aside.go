@@ -20,7 +20,7 @@ type tooLargeError int64
 func tooLarge(size int64) error { return tooLargeError(size) }
 
 func (e tooLargeError) Error() string {
-	return fmt.Sprintf("the document has %d bytes, more than the %d that are read", int64(e), maxDocument)
+	return fmt.Sprintf("the document of runtime changes has %d bytes, more than the %d that are possible", int64(e), maxDocument)
 }
 
 // unreadable reports whether err says that a document cannot be used as it is.

@@ -8,10 +8,11 @@ import (
 )
 
 // Limits on what the storage may take. A lock that a crash has left behind in a
-// file storage is stale after ten seconds, which lockTimeout has to outlast.
+// file storage is stale after ten seconds, or removed after orphanAge; that is
+// what lockTimeout has to outlast.
 const (
 	opTimeout   = 5 * time.Second
-	lockTimeout = 13 * time.Second
+	lockTimeout = orphanAge + 4*time.Second
 )
 
 // hungError says that the storage does not answer. What was asked of it may be
@@ -45,10 +46,20 @@ func bounded(ctx context.Context, what string, limit time.Duration, op func(cont
 		return &hungError{what, limit, returned}
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
+		return &opError{what, err}
 	}
 	return nil
 }
+
+// opError is an error of the storage.
+type opError struct {
+	what string // was being done
+	err  error
+}
+
+func (e *opError) Error() string { return e.what + ": " + e.err.Error() }
+
+func (e *opError) Unwrap() error { return e.err }
 
 // hung returns the error of bounded if the storage did not answer, or nil.
 func hung(err error) *hungError {

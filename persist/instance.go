@@ -20,7 +20,8 @@ type Instance struct {
 	Started time.Time
 
 	mu     sync.Mutex
-	stores int // that run
+	stores int             // that run
+	met    map[string]bool // other instances which the log has told of
 }
 
 // NewInstance returns this process as an instance. There is to be one.
@@ -31,7 +32,7 @@ func NewInstance() *Instance {
 	if err != nil {
 		host = "unknown"
 	}
-	return &Instance{ID: hex.EncodeToString(id[:]), Host: host, PID: os.Getpid(), Started: time.Now()}
+	return &Instance{met: make(map[string]bool), ID: hex.EncodeToString(id[:]), Host: host, PID: os.Getpid(), Started: time.Now()}
 }
 
 // begin takes note of a store that runs.
@@ -48,4 +49,20 @@ func (i *Instance) end() bool {
 	defer i.mu.Unlock()
 	i.stores--
 	return i.stores == 0
+}
+
+// meet takes note of whether another instance is there, and reports whether
+// that is news.
+func (i *Instance) meet(id string, there bool) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.met[id] == there {
+		return false
+	}
+	if there {
+		i.met[id] = true
+	} else {
+		delete(i.met, id)
+	}
+	return true
 }

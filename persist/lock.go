@@ -25,9 +25,9 @@ const (
 	quickPolls = time.Second
 	ownWait    = 2500 * time.Millisecond
 
-	// orphanAge is the age of a lock that nobody alive holds: what is done
-	// under it is bounded to much less.
-	orphanAge = 30 * time.Second
+	// orphanAge is the age of a lock that nobody alive holds, unless the
+	// storage hangs: it is given back after a turn, and one more change.
+	orphanAge = 12 * time.Second
 
 	// tornAge is the age of one that nobody is writing any more.
 	tornAge = 5 * time.Second

@@ -51,8 +51,8 @@ func TestFileLockLeftBehind(t *testing.T) {
 		"empty":    {func() any { return nil }, 0, 4 * time.Second},
 		"torn":     {func() any { return json.RawMessage(`{"created":"2000-`) }, 0, 8 * time.Second},
 		// by what kept the lock fresh of the one who had it before
-		"kept fresh":      {func() any { return lockFile{ago(31 * time.Second), ago(0)} }, 0, 2 * time.Second},
-		"in use for long": {func() any { return lockFile{ago(5 * time.Second), ago(-time.Hour)} }, lockTimeout, 0},
+		"kept fresh":          {func() any { return lockFile{ago(5 * time.Second), ago(-time.Hour)} }, 7 * time.Second, 11 * time.Second},
+		"taken in the future": {func() any { return lockFile{ago(-time.Hour), ago(-time.Hour)} }, lockTimeout, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

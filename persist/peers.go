@@ -217,12 +217,12 @@ func (p *peer) gone(now time.Time) bool {
 // announce says in the log who has come and who has gone.
 func (p *peers) announce(were, are map[string]*peer) {
 	for id, other := range are {
-		if were[id] == nil {
+		if p.store.Instance.meet(id, true) {
 			p.store.Logger.Info("another instance shares the storage", zap.String("instance", id), zap.String("host", other.Host))
 		}
 	}
 	for id, other := range were {
-		if are[id] == nil {
+		if are[id] == nil && p.store.Instance.meet(id, false) {
 			p.store.Logger.Info("another instance has gone", zap.String("instance", id), zap.String("host", other.Host))
 		}
 	}

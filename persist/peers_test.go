@@ -1,8 +1,8 @@
 package persist
 
 import (
-	"errors"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -44,6 +44,16 @@ func TestInstances(t *testing.T) {
 		}
 		if n := logA.count("another instance"); n != 2 {
 			t.Errorf("the log has\n%s", logA.all())
+		}
+		// a config that follows another one has nothing new to tell of them
+		next := New(a.Options)
+		next.Start(nil)
+		next.Run()
+		a.Stop()
+		a = next
+		time.Sleep(3 * time.Second)
+		if n := logA.count("another instance"); n != 2 {
+			t.Errorf("after a reload, the log has\n%s", logA.all())
 		}
 		b.Stop()
 		time.Sleep(3 * time.Second)
@@ -126,7 +136,7 @@ func TestSyncFails(t *testing.T) {
 		storage := newFakeStorage()
 		s, _, log := startInstance(t, storage)
 		time.Sleep(10 * time.Second)
-		storage.set(func(string, string) error { return errors.New("no route to host") }, nil)
+		storage.set(func(string, string) error { return syscall.EHOSTUNREACH }, nil)
 		time.Sleep(time.Minute)
 		if err := s.View("web", 0).Err; err == nil || !strings.Contains(err.Error(), "no route to host") {
 			t.Errorf("the status has the error %v", err)

@@ -3,7 +3,6 @@ package persist
 import (
 	"context"
 	"errors"
-	"fmt"
 	"hash/maphash"
 	"io/fs"
 	"sync"
@@ -69,7 +68,7 @@ func (s *Store) document(pool string) *document {
 }
 
 // errLocked is what follows from a lock that is not to be had.
-var errLocked = errors.New("another process holds the lock of the pool's stored changes; if it has crashed, the lock is free ten seconds later")
+var errLocked = errors.New("another process holds the lock of the pool's stored changes; if it has crashed, the lock is free some seconds later")
 
 // Update implements pool.Store.
 func (s *Store) Update(name string, change func(stored []byte) (data []byte, err error)) error {
@@ -149,7 +148,7 @@ func (s *Store) load(d *document) (data []byte, err error) {
 // store replaces the document.
 func (s *Store) store(d *document, data []byte) error {
 	if len(data) > maxDocument {
-		return fmt.Errorf("the pool's runtime changes take %d bytes, and no more than %d are stored", len(data), maxDocument)
+		return tooLarge(int64(len(data)))
 	}
 	return bounded(context.Background(), "storing", opTimeout, func(ctx context.Context) error {
 		return s.Storage.Store(ctx, d.key, data)

@@ -16,10 +16,7 @@ func (s *Store) View(name string, number uint64) pool.StoreView {
 	d.mu.Lock()
 	v.LastSync = d.reads.ok
 	d.mu.Unlock()
-	v.Err = d.failure()
-	if v.Err == nil {
-		v.Err = s.peers.failure()
-	}
+	v.Err = shown(cmp.Or(d.failure(), s.peers.failure()))
 	v.Instances = s.peers.view(name, number)
 	return v
 }

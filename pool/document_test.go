@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -216,6 +217,21 @@ const (
 
 func documentOf(changes ...string) string {
 	return goodHead + `"changes":[` + strings.Join(changes, ",") + `]}`
+}
+
+// The document that is shown in the documentation is one.
+func TestDocumentedDocument(t *testing.T) {
+	text, err := os.ReadFile("../docs/state.md")
+	must(t, err)
+	_, rest, _ := strings.Cut(string(text), "```json\n")
+	data, _, _ := strings.Cut(rest, "```")
+	d, err := decodeDocument("web", []byte(data), nil)
+	must(t, err)
+	defs := []Spec{spec(t, config.Backend{ID: "web1", Address: "10.0.0.1"}), spec(t, config.Backend{ID: "web2", Address: "10.0.0.2"})}
+	m := d.changes.merge(defs, nil)
+	if len(m.specs) != 2 || m.specs[0].Weight != 5 || m.specs[1].ID != "web3" || len(m.gaveWay) > 0 {
+		t.Errorf("it amounts to %+v, and %+v gives way", m.specs, m.gaveWay)
+	}
 }
 
 // Documents that are not quite right are of no use, whatever is wrong.

@@ -22,6 +22,10 @@ const (
 	// what follows.
 	followRetry = time.Second
 
+	// knownTime is how long other instances may take to know of a drain that
+	// could end at once here.
+	knownTime = 5 * time.Second
+
 	// longestNap bounds the time to the next look at deadlines, as the clock
 	// may be set.
 	longestNap = time.Minute
@@ -141,7 +145,7 @@ func (p *Pool) step(b *Backend, now time.Time) (moved bool, next time.Time) {
 // busyUntil returns when to look next whether the backend has anything left to
 // do; now: it has not; zero: once it has been emptied.
 func (p *Pool) busyUntil(b *Backend, now time.Time) time.Time {
-	if until := p.sessionsUntil(b); now.Before(until) {
+	if until := p.sessionsUntil(b, now); now.Before(until) {
 		return until
 	}
 	b.emptying.Store(true) // before the look: what ends after it is told
@@ -156,9 +160,10 @@ func (p *Pool) busyUntil(b *Backend, now time.Time) time.Time {
 }
 
 // sessionsUntil returns until when clients are likely to come whose sessions
-// belong to the backend. What was before this process is not known.
-func (p *Pool) sessionsUntil(b *Backend) time.Time {
-	if p.def.Sticky == nil {
+// belong to the backend. What was before this process is not known. One that is
+// down has none: they have moved.
+func (p *Pool) sessionsUntil(b *Backend, now time.Time) time.Time {
+	if p.def.Sticky == nil || !b.cond.drains(now) {
 		return time.Time{}
 	}
 	last := b.lastSession()

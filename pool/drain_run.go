@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"context"
 	"errors"
 	"time"
 )
@@ -48,7 +49,7 @@ func (p *Pool) stopTending() {
 // emptied is called when the last request or tunnel of a backend has ended. It
 // waits for nobody.
 func (p *Pool) emptied(b *Backend) {
-	if b.emptying.Load() && b.emptying.CompareAndSwap(true, false) {
+	if b.emptying.CompareAndSwap(true, false) {
 		time.AfterFunc(0, p.tendDrains)
 	}
 }
@@ -106,6 +107,13 @@ func (p *Pool) stepDrains() []finished {
 // too.
 func (p *Pool) follow(f finished) {
 	b := f.backend
+	if time.Now().Before(f.plan.Deadline) || f.plan.Deadline.IsZero() {
+		// the others have to know of the plan before they hear of what follows:
+		// theirs may have something left
+		ctx, cancel := context.WithTimeout(context.Background(), knownTime)
+		p.AwaitInstances(ctx)
+		cancel()
+	}
 	_, err := p.Mutate(Options{Force: true, By: ByDrain}, func(m *Mutation) error {
 		spec, known := m.Find(b.id)
 		if !known || spec.AdminState != Drain || spec.Drain != f.plan || spec.Address != b.address {

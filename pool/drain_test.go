@@ -152,6 +152,20 @@ func TestSessionsGoOnUntilTheDrainIsOver(t *testing.T) {
 	})
 }
 
+// The sessions of a backend that is down have moved; there is nothing to wait
+// for.
+func TestDrainOfADeadBackend(t *testing.T) {
+	inDrainTest(t, true, func(d *drainTest) {
+		b := d.member().Backend
+		d.drain(time.Hour, ThenRemove)
+		d.wait(time.Second)
+		d.wantWaiting("sessions, which count as ended if no client comes for 4m59s")
+		d.SetHealth(b, Down, "refused")
+		d.wait(time.Second)
+		d.wantDone("nothing is left", ThenRemove, time.Second)
+	})
+}
+
 func TestDeadlineEndsSessions(t *testing.T) {
 	inDrainTest(t, true, func(d *drainTest) {
 		d.drain(time.Minute, StayDrained)

@@ -67,7 +67,7 @@ func (p *Pool) waitsFor(b *Backend, now time.Time) string {
 	if b.awaited.Load() != 0 {
 		parts = append(parts, "requests in the queue")
 	}
-	if until := p.sessionsUntil(b); now.Before(until) {
+	if until := p.sessionsUntil(b, now); now.Before(until) {
 		parts = append(parts, fmt.Sprintf("sessions, which count as ended if no client comes for %s", until.Sub(now).Round(time.Second)))
 	}
 	return strings.Join(parts, ", ")

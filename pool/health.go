@@ -19,6 +19,9 @@ func (p *Pool) SetHealth(b *Backend, h Health, reason string) {
 	if flipped {
 		p.publishSoon()
 	}
+	if flipped && b.drain.phase == draining {
+		p.tendAt(time.Now(), time.Now()) // its sessions go, or come back
+	}
 }
 
 // SetDiscovered makes specs the backends that a source of discovery has found;

@@ -13,7 +13,7 @@ func TestSubscription(t *testing.T) {
 		p, err := r.Acquire("test")
 		must(t, err)
 		p.Commit("config", define(t, "a:1"))
-		fast, slow, gone := r.Subscribe(), r.Subscribe(), r.Subscribe()
+		fast, slow, gone := r.Subscribe(""), r.Subscribe("test"), r.Subscribe("")
 		gone.Close()
 		gone.Close()
 		if _, ok := <-gone.C; ok {

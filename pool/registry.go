@@ -19,7 +19,7 @@ type Registry struct {
 // NewRegistry returns an empty registry, whose pools are watched by monitor;
 // nil means by nobody.
 func NewRegistry(monitor Monitor) *Registry {
-	return &Registry{pools: caddy.NewUsagePool(), monitor: monitor, exit: exit{begun: make(chan struct{})}}
+	return &Registry{pools: caddy.NewUsagePool(), monitor: monitor, hub: hub{epoch: newEpoch()}, exit: exit{begun: make(chan struct{})}}
 }
 
 // Acquire returns the pool with the name, which is made if there is none. Each

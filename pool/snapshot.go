@@ -128,7 +128,7 @@ func (m *Member) Release() {
 
 // free is Release without a look at who waits for the slot.
 func (m *Member) free() {
-	if m.inFlight.Add(-1) == 0 {
+	if m.inFlight.Add(-1) == 0 && m.emptying.Load() {
 		m.pool.emptied(m.Backend)
 	}
 	if m.gated {

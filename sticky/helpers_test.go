@@ -16,16 +16,7 @@ import (
 // newPool returns a pool of n backends, b0, b1, …, that keeps clients.
 func newPool(t testing.TB, n int, keeper pool.Sticky) *pool.Pool {
 	t.Helper()
-	registry := pool.NewRegistry(nil)
-	p, err := registry.Acquire("test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := registry.Release("test"); err != nil {
-			t.Error(err)
-		}
-	})
+	p := pooltest.New(t)
 	seed(t, p, specsOf(t, n), keeper)
 	return p
 }

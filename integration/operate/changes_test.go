@@ -11,14 +11,18 @@ import (
 	"testing"
 )
 
-const operatorCount = 8
+const (
+	operatorCount = 8
+	changesConfig = "health_uri /health\nhealth_interval 1s"
+)
 
 // Thousands of backends come, change and go under load, by several operators at
-// a time. Each change is there afterwards, and once; each that was answered
-// holds for all requests that are sent after the answer.
+// a time. Each change is there afterwards, and once, also after a crash; each that
+// was answered holds for all requests that are sent after the answer.
 func TestChanges(t *testing.T) {
 	stays := startServer(t, "stays")
-	s := serve(t, t.TempDir(), "health_uri /health\nhealth_interval 1s", stays)
+	home := t.TempDir()
+	s := serve(t, home, changesConfig, stays)
 	s.stands("stays", serves)
 	before := s.pool()
 	load := startLoad(t, s.front)
@@ -54,6 +58,8 @@ func TestChanges(t *testing.T) {
 		maps.Copy(want, o.has)
 	}
 	expectBackends(t, after, want)
+	s.Kill()
+	expectBackends(t, serve(t, home, changesConfig, stays).pool(), want) // which was stored
 	if logged := strings.Count(s.Log(), `"outcome":"done"`); logged != changes {
 		t.Errorf("%d changes are %d lines of the log", changes, logged)
 	}

@@ -186,3 +186,38 @@ func TestDrainSurvivesReloadAndCrash(t *testing.T) {
 	s.stands("web1", outOfService)
 	process.Eventually(t, gone)
 }
+
+// Two instances on one storage drain the same backend. One has nothing left and
+// removes it; the WebSocket of the other one has until the deadline all the
+// same.
+func TestDrainOnTwoInstances(t *testing.T) {
+	servers := []*server{startServer(t, "web1"), startServer(t, "web2")}
+	store := t.TempDir()
+	a, b := serveShared(t, store, "", servers...), serveShared(t, store, "", servers...)
+	sockets := b.socketsAt("web1", "web2")
+	process.Eventually(t, func() error { // they know of each other
+		var p struct{ Instances []any }
+		err := json.Unmarshal([]byte(a.do(http.MethodGet, "", "", http.StatusOK)), &p)
+		if err != nil || len(p.Instances) != 2 {
+			return fmt.Errorf("instances %v: %w", p.Instances, err)
+		}
+		return nil
+	})
+	d := a.drain("web1", "?wait=20s", `{"deadline": "4s", "then": "remove"}`, http.StatusOK)
+	if early := time.Until(d.Deadline); early < time.Second {
+		t.Errorf("the instance that had nothing left was done %v before the deadline", early)
+	}
+	process.Eventually(t, func() error {
+		if p := b.pool(); p.Total != 1 {
+			return fmt.Errorf("the other instance has %d backends", p.Total)
+		}
+		return nil
+	})
+	echo(t, "before the deadline", sockets)
+	goneAway(t, sockets["web1"])
+	if late := time.Since(d.Deadline); late < 0 || late > 10*time.Second {
+		t.Errorf("the WebSocket of the other one has ended %v after the deadline", late)
+	}
+	delete(sockets, "web1")
+	echo(t, "after the deadline", sockets)
+}

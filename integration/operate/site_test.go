@@ -20,6 +20,7 @@ type site struct {
 	*process.Process
 	t     *testing.T
 	home  string
+	store string // a directory that instances share; "": its own
 	front string // host:port for clients
 	admin string // host:port of the admin endpoint
 }
@@ -27,9 +28,20 @@ type site struct {
 // serve starts a Caddy with the subdirectives, and the servers as backends.
 func serve(t *testing.T, home, block string, servers ...*server) *site {
 	t.Helper()
-	s := &site{t: t, home: home, front: process.Addr(t), admin: process.Addr(t)}
-	s.Process = process.Run(t, process.Options{
-		Binary: suite.Caddy(t, process.Race), Home: home, KeepLog: wholeLog,
+	return (&site{t: t, home: home}).start(block, servers)
+}
+
+// serveShared is serve for an instance that shares its storage with others.
+func serveShared(t *testing.T, store, block string, servers ...*server) *site {
+	t.Helper()
+	return (&site{t: t, home: t.TempDir(), store: store}).start(block, servers)
+}
+
+func (s *site) start(block string, servers []*server) *site {
+	s.t.Helper()
+	s.front, s.admin = process.Addr(s.t), process.Addr(s.t)
+	s.Process = process.Run(s.t, process.Options{
+		Binary: suite.Caddy(s.t, process.Race), Home: s.home, KeepLog: wholeLog,
 		Env:    []string{"CADDY_ADMIN=" + s.admin, "GODEBUG=http2xconnect=1"},
 		Config: s.config(block, servers),
 	})
@@ -42,8 +54,11 @@ func (s *site) config(block string, servers []*server) string {
 	for _, b := range servers {
 		block += fmt.Sprintf("\nbackend %s {\nid %s\n}", b.addr, b.id)
 	}
-	return fmt.Sprintf("{\ngrace_period 5s\nservers {\nprotocols h1 h2c\n}\n}\nhttp://%s {\nload_balance {\npool web\n%s\n}\n}\n",
-		s.front, block)
+	global := "grace_period 5s\nservers {\nprotocols h1 h2c\n}\n"
+	if s.store != "" {
+		global += fmt.Sprintf("storage file_system %q\nload_balance {\nsync_interval 200ms\n}\n", s.store)
+	}
+	return fmt.Sprintf("{\n%s}\nhttp://%s {\nload_balance {\npool web\n%s\n}\n}\n", global, s.front, block)
 }
 
 // reload has Caddy load another config.

@@ -111,3 +111,58 @@ func TestInstancesChangeAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// An instance that is killed in the middle of its changes holds up the others
+// until its lock is stale, and no longer. What it has answered is there.
+func TestInstanceKilled(t *testing.T) {
+	s := newSetup(t)
+	a, b := s.start(t), s.start(t)
+	want := map[string]int{"127.0.0.1:1": 1, "127.0.0.1:2": 1}
+	var mu sync.Mutex
+	add := func(in *instance, id string) bool {
+		status, answer, err := in.call(http.MethodPost, "pools/web/backends", backend{Address: id})
+		if err != nil {
+			return false
+		}
+		if status != http.StatusCreated {
+			t.Errorf("%s: status %d: %s", id, status, answer)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		want[id] = 1
+		return true
+	}
+	var last string // of those sent to b; not answered
+	var group sync.WaitGroup
+	group.Go(func() {
+		for n := 0; ; n++ {
+			if last = fmt.Sprintf("10.2.0.%d:80", n); n > 200 || !add(b, last) {
+				return
+			}
+			if n == 30 {
+				go b.Kill()
+			}
+		}
+	})
+	var longest time.Duration
+	for n := range 100 {
+		began := time.Now()
+		if !add(a, fmt.Sprintf("10.1.0.%d:80", n)) {
+			t.Fatal("the other instance has not answered")
+		}
+		longest = max(longest, time.Since(began))
+	}
+	group.Wait()
+	t.Logf("the longest change took %s", longest)
+	if longest > 20*time.Second {
+		t.Errorf("a change took %s", longest)
+	}
+	process.Eventually(t, func() error {
+		got := a.weights("web")
+		delete(got, last)
+		if !maps.Equal(got, want) {
+			return fmt.Errorf("there are\n%v\nwant\n%v", got, want)
+		}
+		return nil
+	})
+}

@@ -9,6 +9,22 @@ import (
 	"github.com/caddy-loadbalance/caddy-loadbalance/pool"
 )
 
+// New returns a pool that nobody watches, and that ends with the test.
+func New(t testing.TB) *pool.Pool {
+	t.Helper()
+	registry := pool.NewRegistry(nil)
+	p, err := registry.Acquire("test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := registry.Release("test"); err != nil {
+			t.Error(err)
+		}
+	})
+	return p
+}
+
 // Members returns accepting members of a pool of its own, with these weights,
 // addresses 10.x.y.z:80 and ids b0, b1, …
 func Members(t testing.TB, weights ...int) []*pool.Member {
@@ -38,16 +54,7 @@ func Spec(t testing.TB, i, weight int) pool.Spec {
 // all of one tier.
 func MembersOf(t testing.TB, specs ...pool.Spec) []*pool.Member {
 	t.Helper()
-	registry := pool.NewRegistry(nil)
-	p, err := registry.Acquire("test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := registry.Release("test"); err != nil {
-			t.Error(err)
-		}
-	})
+	p := New(t)
 	p.Seed(&pool.Definition{Backends: specs, Policy: nobody{}})
 	return p.Snapshot().Members
 }
