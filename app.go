@@ -24,6 +24,26 @@ func init() { caddy.RegisterModule(new(App)) }
 // App puts the pools of a config in force when the config starts, and gives
 // them back when it stops. It needs no configuration: it is there as soon as a
 // `load_balance` handler is.
+//
+// Handlers of the `events` app get what happens to backends, as events of the
+// module `load_balance`. Each is a line of this module's log as well, unless it
+// was asked for through the admin API, which logs that.
+//
+// Event | Means
+// ------|------
+// `backend_up`, `backend_down` | Health checks decided so
+// `backend_waiting` | It was added, and waits for its first health check
+// `backend_ejected` | Its requests have failed too often
+// `backend_kept` | They have, but as many are ejected as may be
+// `backend_probing`, `backend_returned` | The ejection is over; a request has succeeded, or need not
+// `backend_draining`, `backend_maintenance`, `backend_ready` | The operator wants it so
+// `drain_finished` | A drain is over
+// `backend_added`, `backend_removed`, `backend_changed` | By the config, by discovery or by the admin API
+// `runtime_change_dropped` | The config has changed what was changed at runtime, and won
+//
+// Their data are `pool`, `backend` (its id), `address`, `reason`, `after` (how many
+// seconds the state before has held), `old` and `new` (settings), `then` (what
+// follows a drain) and `by`; empty where they mean nothing.
 type App struct {
 	config.App
 

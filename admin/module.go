@@ -31,7 +31,7 @@ func UseRegistry(r *pool.Registry) { inUse = r }
 // Method and path | Does
 // ----------------|------
 // `GET status` | Shows all pools with their backends
-// `GET events` | Streams all changes as server-sent events
+// `GET events` | Streams all changes as server-sent events, of one pool with `?pool=web`
 // `GET pools` | Shows all pools
 // `GET pools/{pool}` | Shows a pool with its backends, and with `?wait=5s` waits for other instances
 // `GET pools/{pool}/explain` | Says which backend a request would get, and why no other

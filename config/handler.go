@@ -43,7 +43,8 @@ type Handler struct {
 	// IP ranges (CIDR notation, or single addresses) of backends that may be
 	// added through the admin API. When set, any other address is refused.
 	// When empty, all addresses are allowed but link-local ones, where cloud
-	// providers keep the metadata of the machine.
+	// providers keep the metadata of the machine, and multicast and unspecified
+	// ones.
 	AllowBackends []string `json:"allow_backends,omitempty"`
 
 	// Whether what is changed through the admin API is kept in Caddy's storage:
@@ -133,7 +134,8 @@ type Forwarding struct {
 	// the Proxy-Status response header (RFC 9209). Default: no such header.
 	ProxyStatusName string `json:"proxy_status_name,omitempty"`
 
-	// Write detailed logs of every step at debug level. Default: false.
+	// Log retries at debug level, beside the attempts that are logged there in
+	// any case. Default: false.
 	VerboseLogs bool `json:"verbose_logs,omitempty"`
 }
 
@@ -153,7 +155,7 @@ type Backend struct {
 	Weight int `json:"weight,omitempty"`
 
 	// The tier: 0 serves first; a higher number serves when no backend of a
-	// lower one accepts. 0 to 1000. Default: 0.
+	// lower one accepts, or all of those are full. 0 to 1000. Default: 0.
 	Priority int `json:"priority,omitempty"`
 
 	// How many requests may be in flight to the backend at once. The limit is
