@@ -20,7 +20,11 @@ import (
 
 const (
 	// slowOfEach is how many slow clients there are of each kind, and
-	// slowOfEachRace how many with the race detector.
+	// slowOfEachRace how many with the race detector. With that, two processors
+	// have seconds of work when a thousand requests come at once. Dials to the
+	// backend time out then whose connections the system has made long ago, as
+	// nobody gets to see it: the timers themselves are a second or two late. To
+	// Caddy that is a backend which does not answer, and to this test a failure.
 	slowOfEach, slowOfEachRace = 1000, 100
 	// slowMemory is how much a slow client may cost Caddy: buffers, goroutines
 	// and their stacks, for both of its connections, and as much again that was

@@ -25,6 +25,10 @@ const (
 	// clock of whoever waits for them, as clocks differ.
 	missed = 3
 
+	// maxSign bounds the document of an instance, and maxHost a name in it.
+	maxSign = 1 << 20
+	maxHost = 253
+
 	// maxMembers bounds how many instances are looked at.
 	maxMembers = 100
 )
@@ -193,7 +197,7 @@ func (p *peers) lookAt(ctx context.Context, id string) (*peer, error) {
 		return nil, err
 	}
 	is := &peer{changed: time.Now()}
-	if err != nil || json.Unmarshal(data, &is.sign) != nil || is.ID != id {
+	if err != nil || len(data) > maxSign || json.Unmarshal(data, &is.sign) != nil || is.ID != id || len(is.Host) > maxHost {
 		is.sign = sign{ID: id} // it may be about to write
 	}
 	if was != nil && was.Seen.Equal(is.Seen) {

@@ -93,7 +93,11 @@ func TestQueueLeft(t *testing.T) {
 				t.Fatal(err)
 			}
 			conns[i] = conn.(*net.TCPConn)
-			tell(t, conn, newGet().head(s.front))
+			if i%2 == 0 {
+				tell(t, conn, newGet().head(s.front))
+			} else { // with a body that does not come whole
+				tell(t, conn, "POST / HTTP/1.1\r\nHost: "+s.front+"\r\nContent-Length: 10\r\n\r\nhello")
+			}
 		}
 		s.waitQueue(3*slots, places)
 		for _, conn := range conns {
