@@ -123,8 +123,10 @@ func (x *explaining) wait() {
 		x.why = fmt.Sprintf("%v: it is answered with 503, unless lb_retries or lb_try_duration have it wait", refusal)
 	case waiting < size && own != nil:
 		x.why = fmt.Sprintf("would wait in the queue, for up to %s, for %q, to which the client's session belongs", x.timeout(), own.id)
+	case waiting == 0 && waiting < size:
+		x.why = fmt.Sprintf("would wait in the queue, for up to %s: %v", x.timeout(), refusal)
 	case waiting < size:
-		x.why = fmt.Sprintf("would wait in the queue, for up to %s, behind %d other requests: %v", x.timeout(), waiting, refusal)
+		x.why = fmt.Sprintf("would wait in the queue, behind those that do (%d), for up to %s: %v", waiting, x.timeout(), refusal)
 	case own != nil && !queue.comesFirst():
 		x.q.session.away = true
 		if m := x.snap.pickAny(x.q); m != nil {
@@ -133,7 +135,7 @@ func (x *explaining) wait() {
 		}
 		fallthrough
 	default:
-		x.why = fmt.Sprintf("the queue is full, with %d requests: it is answered with 503", waiting)
+		x.why = fmt.Sprintf("the queue is full (%d wait): it is answered with 503", waiting)
 	}
 	x.others = "has room, but others wait that came before"
 	if own != nil {

@@ -82,7 +82,7 @@ func (x *explaining) standing(m *Member) (reason string, share float64) {
 	}
 	says := &x.says.Members[m.Index]
 	if most, bounded := x.q.rehearsal.bounds[m.Backend]; bounded && m.inFlight.Load() >= most {
-		return fmt.Sprintf("passed over: %d requests in flight, and bounded_load allows %d at present", m.inFlight.Load(), most), says.Share
+		return fmt.Sprintf("passed over: %d in flight, and bounded_load allows %d at present", m.inFlight.Load(), most), says.Share
 	}
 	return says.Reason, says.Share
 }

@@ -101,9 +101,9 @@ func (r refusal) reason(m *Member) string {
 		return "returning: another request is trying it out"
 	case refusedFull:
 		if m.warmth < m.warmest {
-			return fmt.Sprintf("full: %d requests in flight, and slow start allows %d of max_requests", m.inFlight.Load(), m.limit)
+			return fmt.Sprintf("full: %d in flight, and slow start allows %d of max_requests", m.inFlight.Load(), m.limit)
 		}
-		return fmt.Sprintf("full: %d requests in flight, and max_requests is %d", m.inFlight.Load(), m.limit)
+		return fmt.Sprintf("full: %d in flight, and max_requests is %d", m.inFlight.Load(), m.limit)
 	}
 	return ""
 }
