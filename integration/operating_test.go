@@ -215,7 +215,7 @@ func (s *chapter) loop(t *testing.T, b codeBlock, want string) {
 
 func (s *chapter) env(t *testing.T) []string {
 	t.Helper()
-	admin := s.ports.addr(t, 2019)
+	admin := fmt.Sprintf("localhost:%d", s.ports.port(t, 2019)) // as users have it
 	return []string{"PATH=" + s.path + ":" + os.Getenv("PATH"), "CADDY_ADMIN=" + admin, "ADMIN=" + admin}
 }
 

@@ -190,3 +190,63 @@ func TestRetryGoesToTheNextTier(t *testing.T) {
 		t.Errorf("tried %v, want the spare one third, and then one of the first tier", order)
 	}
 }
+
+// Each retry that succeeds makes room for one more of those that wait, until one
+// fails or none waits.
+func TestRetryBudgetOpensWithSuccess(t *testing.T) {
+	p := newTestPool(t, nil, define(t, "a:1"))
+	list := entered(p, 10)
+	room := func(want int) (taken []*Request) {
+		t.Helper()
+		for _, q := range list {
+			if !q.retrying && p.AllowRetry(q) {
+				taken = append(taken, q)
+			}
+		}
+		if len(taken) != want {
+			t.Errorf("room for %d retries, want %d", len(taken), want)
+		}
+		return taken
+	}
+	succeed := func(taken []*Request) {
+		for _, q := range taken {
+			p.RetrySucceeded(q)
+			p.RetrySucceeded(q) // once more does nothing
+		}
+	}
+	succeed(room(3))
+	done := []func(){p.AwaitRetry(), p.AwaitRetry(), p.AwaitRetry(), p.AwaitRetry()}
+	succeed(room(3)) // as nobody waited
+	succeed(room(6))
+	taken := room(7) // four wait
+	p.Leave(taken[0])
+	succeed(taken[1:])
+	if n := p.budget.extra.Load(); n != 4 {
+		t.Errorf("%d places more after a failure and six successes, want 4", n)
+	}
+	for _, done := range done {
+		done()
+	}
+	room(3)
+}
+
+// What waits for its retry is no load that would allow more retries.
+func TestRetryBudgetLeavesOutWhatRests(t *testing.T) {
+	p := newTestPool(t, nil, define(t, "a:1"))
+	list := entered(p, 100)
+	for _, q := range list[:50] {
+		p.Suspend(q)
+	}
+	if n := allowed(p, list); n != 10 {
+		t.Errorf("%d retries of 50 active requests, want 10", n)
+	}
+	for _, q := range list[:50] {
+		p.Resume(q)
+	}
+	for _, q := range list {
+		p.Leave(q)
+	}
+	if n := p.budget.activeNow(); n != 0 {
+		t.Errorf("%d active after the end", n)
+	}
+}
