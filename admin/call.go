@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/caddy-loadbalance/caddy-loadbalance/pool"
 )
@@ -94,6 +95,13 @@ func (c *call) answer() (*answer, error) {
 		return nil, f
 	}
 	return handle(c)
+}
+
+// liftReadLimit is for answers that take their time: Caddy limits how long its
+// admin endpoint reads a request, and whoever is waited for would be taken to
+// have left when that is over.
+func (c *call) liftReadLimit() {
+	_ = http.NewResponseController(c.w).SetReadDeadline(time.Time{})
 }
 
 // send writes a JSON document.

@@ -14,8 +14,7 @@ const drainMoment = 100 * time.Millisecond
 // awaitDrained returns the answer to the order to drain a backend: once the
 // drain is done, or after wait. last is how the backend is known.
 func (c *call) awaitDrained(p *pool.Pool, last pool.BackendView, revision uint64, wait time.Duration) (*answer, error) {
-	// Caddy's limit on reading requests would end the wait
-	_ = http.NewResponseController(c.w).SetReadDeadline(time.Time{})
+	c.liftReadLimit()
 	limit := time.NewTimer(max(wait, drainMoment))
 	defer limit.Stop()
 	for {

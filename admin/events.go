@@ -103,9 +103,8 @@ func (c *call) subscribe() (sub *pool.Subscription, complete bool) {
 }
 
 func (c *call) stream(sub *pool.Subscription, complete bool) {
+	c.liftReadLimit()
 	rc := http.NewResponseController(c.w)
-	// Caddy's limit on reading requests would end the stream
-	_ = rc.SetReadDeadline(time.Time{})
 	send := func(text string) bool {
 		_ = rc.SetWriteDeadline(time.Now().Add(cmp.Or(c.api.writeLimit, writeLimit)))
 		_, err := c.w.Write([]byte(text))

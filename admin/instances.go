@@ -74,6 +74,7 @@ func (c *call) awaitInstances(p *pool.Pool, wait string) error {
 	if err != nil {
 		return refuse(http.StatusBadRequest, codeBadQuery, "query parameter wait=%.40q: %v", wait, err)
 	}
+	c.liftReadLimit()
 	ctx, cancel := context.WithTimeout(c.r.Context(), limit)
 	defer cancel()
 	go func() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"testing"
 	"time"
@@ -120,4 +121,30 @@ func TestWaitEndsWithEndpoint(t *testing.T) {
 		close(done)
 	}()
 	showWith(t, s, "?wait=10m")
+}
+
+// deadlines remembers what limits the reading of a request has been given.
+type deadlines struct {
+	http.ResponseWriter
+	read []time.Time
+}
+
+func (d *deadlines) SetReadDeadline(at time.Time) error {
+	d.read = append(d.read, at)
+	return nil
+}
+
+// Caddy's limit on reading requests does not end the wait.
+func TestWaitHasNoReadLimit(t *testing.T) {
+	s := newAPI(t, nil)
+	store := &viewStore{waits: make(chan time.Duration, 10), current: make(chan struct{})}
+	close(store.current)
+	s.addPool("web", &pool.Definition{Backends: specs(t, []config.Backend{{Address: "127.0.0.1:9001"}}), Store: store})
+	for query, want := range map[string]int{"": 0, "?wait=1m": 1} {
+		w := &deadlines{ResponseWriter: httptest.NewRecorder()}
+		s.handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/load_balance/pools/web"+query, nil))
+		if len(w.read) != want || want > 0 && !w.read[0].IsZero() {
+			t.Errorf("with %q, the limits on reading are %v", query, w.read)
+		}
+	}
 }

@@ -1,50 +1,100 @@
 package operate
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
+	"time"
 
+	"github.com/caddy-loadbalance/caddy-loadbalance/integration/process"
 	"github.com/caddy-loadbalance/caddy-loadbalance/integration/websocket"
 )
 
-// A WebSocket ends in good order when its backend is removed. Those of others
-// go on, whatever is added, changed and removed.
-func TestRemovalEndsTunnels(t *testing.T) {
-	servers := []*server{startServer(t, "a"), startServer(t, "b"), startServer(t, "c")}
-	s := serve(t, t.TempDir(), "health_uri /health", servers...)
-	for _, b := range servers {
-		s.stands(b.id, serves)
+// A WebSocket lives as long as its backend: whatever happens to others, and
+// whatever is reloaded.
+func TestTunnelsLiveWithTheirBackend(t *testing.T) {
+	servers := []*server{startServer(t, "web1"), startServer(t, "web2"), startServer(t, "web3")}
+	s := serve(t, t.TempDir(), "", servers...)
+	sockets := s.socketsAt("web1", "web2", "web3")
+	over2 := s.connect("web1")
+
+	s.do(http.MethodPost, "/backends", fmt.Sprintf(`{"id": "web4", "address": %q}`, startServer(t, "web4").addr), http.StatusCreated)
+	s.do(http.MethodPatch, backendPath("web1"), `{"weight": 5}`, http.StatusOK)
+	s.do(http.MethodPatch, backendPath("web2"), `{"admin_state": "maintenance"}`, http.StatusOK)
+	s.do(http.MethodDelete, backendPath("web4"), "", http.StatusNoContent)
+	echo(t, "after changes of others", sockets)
+	for range 3 {
+		s.reload("lb_policy least_conn\nheader_up A b", servers...)
+		s.reload("", servers...)
 	}
-	at := make(map[string]*websocket.Conn)
-	for len(at) < len(servers) {
-		ws, err := websocket.Open(s.front)
-		if err != nil {
-			t.Fatal(err)
+	echo(t, "after reloads", sockets)
+	over2.echo("after reloads")
+
+	s.do(http.MethodDelete, backendPath("web2"), "", http.StatusNoContent)
+	goneAway(t, sockets["web2"])
+	delete(sockets, "web2")
+	echo(t, "after the removal of web2", sockets)
+
+	s.reload("", servers[0], servers[1]) // without web3
+	goneAway(t, sockets["web3"])
+	delete(sockets, "web3")
+	echo(t, "after web3 has left the config", sockets)
+
+	s.do(http.MethodDelete, backendPath("web1")+"?force=true", "", http.StatusNoContent)
+	goneAway(t, sockets["web1"])
+	over2.goneAway()
+	process.Eventually(t, func() error {
+		if p := s.pool(); p.Tunnels != 0 || p.InFlight != 0 {
+			return fmt.Errorf("%d tunnels, %d in flight", p.Tunnels, p.InFlight)
 		}
-		t.Cleanup(func() { _ = ws.Close() })
-		at[ws.Backend] = ws
+		return nil
+	})
+}
+
+// A process that stops tells its WebSockets, and does not wait for them longer
+// than it takes to say so.
+func TestTunnelsEndWithTheProcess(t *testing.T) {
+	servers := []*server{startServer(t, "web1"), startServer(t, "web2")}
+	s := serve(t, t.TempDir(), "", servers...)
+	sockets := s.socketsAt("web1", "web2")
+	over2 := s.connect("web1")
+	stopped := make(chan error)
+	began := time.Now()
+	go func() { stopped <- s.Stop() }()
+	for _, ws := range sockets {
+		goneAway(t, ws)
 	}
-	for _, step := range []struct{ method, path, body, ends string }{
-		{http.MethodPatch, backendPath("b"), `{"weight": 7}`, ""},
-		{http.MethodPatch, backendPath("b"), `{"admin_state": "drain"}`, ""},
-		{http.MethodPatch, backendPath("b"), `{"admin_state": "maintenance"}`, ""},
-		{http.MethodPatch, backendPath("b"), `{"admin_state": "ready"}`, ""},
-		{http.MethodDelete, backendPath("b"), "", "b"},
-		{http.MethodPut, "/backends", `[{"id": "a", "address": "` + servers[0].addr + `"}]`, "c"},
-	} {
-		if status, answer, err := s.call(step.method, step.path, step.body); err != nil || status >= http.StatusBadRequest {
-			t.Fatalf("%s %s %s: status %d: %v: %s", step.method, step.path, step.body, status, err, answer)
+	over2.goneAway()
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("the process took %v to stop, with a grace period of 5s", took)
+	}
+}
+
+// With stream_close_delay, WebSockets have that time, or what the grace period
+// leaves of it.
+func TestTunnelsEndWithTheGracePeriod(t *testing.T) {
+	s := serve(t, t.TempDir(), "stream_close_delay 1h", startServer(t, "web1"))
+	ws := s.socketsAt("web1")["web1"]
+	stopped := make(chan error)
+	began := time.Now()
+	go func() { stopped <- s.Stop() }()
+	process.Eventually(t, func() error {
+		if _, err := websocket.Open(s.front); err == nil {
+			return fmt.Errorf("the server is still there")
 		}
-		if ws := at[step.ends]; ws != nil {
-			if status, err := ws.Ended(); err != nil || status != comeAgain {
-				t.Errorf("the WebSocket to %s, which was removed, has ended with the status %d: %v", step.ends, status, err)
-			}
-			delete(at, step.ends)
-		}
-		for id, ws := range at {
-			if err := ws.Echo(step.method); err != nil {
-				t.Errorf("after %s %s %s, the WebSocket to %s: %v", step.method, step.path, step.body, id, err)
-			}
-		}
+		return nil
+	})
+	if err := ws.Echo("in the grace period"); err != nil {
+		t.Error(err)
+	}
+	goneAway(t, ws)
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(began); took < 2*time.Second || took > 6*time.Second {
+		t.Errorf("the process took %v to stop, with a grace period of 5s", took)
 	}
 }
