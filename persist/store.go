@@ -14,9 +14,8 @@ import (
 	"github.com/caddy-loadbalance/caddy-loadbalance/pool"
 )
 
-// maxDocument bounds the size of documents, and is what pools allow as well.
-// Ten thousand backends that were added at runtime need a few MiB.
-const maxDocument = 32 << 20
+// maxDocument bounds the size of documents.
+const maxDocument = pool.MaxDocument
 
 // Options of a Store.
 type Options struct {

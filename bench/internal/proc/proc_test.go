@@ -81,7 +81,7 @@ func TestProcess(t *testing.T) {
 	poll(ctx, t, func() error { // a killed child is there until init has taken note
 		_, err := process.Usage()
 		if !errors.Is(err, errEnded) && !errors.Is(syscall.Kill(-process.cmd.Process.Pid, 0), syscall.ESRCH) {
-			return fmt.Errorf("after Stop: got %v, want %w", err, errEnded)
+			return fmt.Errorf("after Stop: got %s, want %w", fmt.Sprint(err), errEnded)
 		}
 		return nil
 	})
