@@ -39,9 +39,10 @@ func TestMetricsOfTunnel(t *testing.T) {
 	p.metrics(t).want(t, "request_duration_seconds", "")
 }
 
-// TestMetricsOfHealth has health checks fail and pass again, and requests too.
+// TestMetricsOfHealth has health checks pass and requests fail. The checks are of
+// connections, which do not end an ejection.
 func TestMetricsOfHealth(t *testing.T) {
-	p := startPair(t, http.StatusInternalServerError, "health_interval 50ms", "", "health_uri /health\n\t\tmax_fails 1\n\t\teject_time 10m\n\t\tunhealthy_status 500")
+	p := startPair(t, http.StatusInternalServerError, "health_interval 50ms", "", "max_fails 1\n\t\teject_time 10m\n\t\tunhealthy_status 500")
 	bad, good := []string{"pool=web", "backend=bad"}, []string{"pool=web", "backend=good"}
 	for range 2 { // one for each
 		p.ask(t)
