@@ -19,6 +19,7 @@ type options struct {
 	connections int
 	rate        int
 	caddy       string
+	built       bool // caddy was, here
 	traefik     string
 	out         string
 	doc         string

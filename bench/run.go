@@ -77,6 +77,7 @@ func (b *bench) prepare(ctx context.Context) (err error) {
 		if err := buildCaddy(ctx, b.caddy); err != nil {
 			return err
 		}
+		b.built = true
 	}
 	if err := b.chooseProxies(); err != nil {
 		return err
@@ -110,7 +111,7 @@ func (b *bench) do(ctx context.Context, w work) {
 	failed := make(map[string]bool)
 	for round := 1; round <= b.rounds; round++ {
 		for _, p := range b.proxies {
-			if ctx.Err() != nil || failed[p.Name] || (p.FrontOnly && !w.frontOnly) {
+			if ctx.Err() != nil || failed[p.Name] || (p.FrontOnly && !w.frontOnly) || (p.PlainOnly && !w.plain) {
 				continue
 			}
 			sample, err := b.round(ctx, w, p)

@@ -32,13 +32,14 @@ type work struct {
 
 	warmup    time.Duration // if more than the options say
 	frontOnly bool          // one that answers by itself can do it too
+	plain     bool          // one that passes on nothing but plain GETs can do it too
 }
 
 // works are all there are, in the order in which they are done.
 var works = []work{
-	{name: "small", title: "small GET", drive: load.Wrk, path: backend.Small, frontOnly: true},
-	{name: "16k", title: "16 KiB", drive: load.Wrk, path: backend.KiB16, frontOnly: true},
-	{name: "1m", title: "1 MiB", drive: load.Wrk, path: backend.MiB1},
+	{name: "small", title: "small GET", drive: load.Wrk, path: backend.Small, frontOnly: true, plain: true},
+	{name: "16k", title: "16 KiB", drive: load.Wrk, path: backend.KiB16, frontOnly: true, plain: true},
+	{name: "1m", title: "1 MiB", drive: load.Wrk, path: backend.MiB1, plain: true},
 	{
 		name: "post", title: "64 KiB POST", drive: load.Wrk, path: backend.Sink,
 		method: http.MethodPost, bodySize: 64 << 10, server: backend.Full,

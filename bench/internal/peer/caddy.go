@@ -5,16 +5,18 @@ import (
 	"strings"
 )
 
-// Names of the three ways in which one binary of Caddy is measured.
+// Names of the ways in which one binary of Caddy is measured. Floor is there only
+// in one that was built with the tag of that name.
 const (
 	LoadBalance  = "load_balance"
 	ReverseProxy = "reverse_proxy"
 	Respond      = "respond"
+	Floor        = "floor"
 )
 
 // Caddys returns all of them.
 func Caddys(binary string) []Proxy {
-	return []Proxy{Caddy(binary, LoadBalance), Caddy(binary, ReverseProxy), Caddy(binary, Respond)}
+	return []Proxy{Caddy(binary, LoadBalance), Caddy(binary, ReverseProxy), Caddy(binary, Floor), Caddy(binary, Respond)}
 }
 
 // Caddy returns one of them, by its name.
@@ -24,10 +26,14 @@ func Caddy(binary, name string) Proxy {
 		Program:     binary,
 		Install:     "it is built from cmd/caddy",
 		FrontOnly:   name == Respond,
+		PlainOnly:   name == Floor,
 		versionArgs: []string{"version"},
 		configure: func(dir string, s Site) ([]string, error) {
 			handler := caddyProxy(name, s)
-			if name == Respond {
+			switch name {
+			case Floor:
+				handler = "\tfloor " + strings.Join(s.Backends, " ") + "\n"
+			case Respond:
 				handler = "\trespond \"" + s.Body + "\"\n" // which has neither quotes nor placeholders
 			}
 			file, err := writeConfig(dir, "Caddyfile", caddyfile(s, handler))

@@ -46,6 +46,10 @@ type Proxy struct {
 	// the server costs that the proxies live in.
 	FrontOnly bool
 
+	// PlainOnly says that it can do nothing but plain GETs: it is no proxy
+	// either, but shows what one costs that does nothing of its own.
+	PlainOnly bool
+
 	versionArgs []string
 	configure   func(dir string, site Site) (args []string, err error)
 }
