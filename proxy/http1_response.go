@@ -152,7 +152,7 @@ func fieldsOf(head string) func(yield func(name, value string) bool) {
 			}
 			head = rest
 			name, value, _ := strings.Cut(line, ":")
-			if !yield(textproto.CanonicalMIMEHeaderKey(name), strings.Trim(value, " \t")) {
+			if !yield(textproto.CanonicalMIMEHeaderKey(name), textproto.TrimString(value)) {
 				return
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"net/textproto"
 	"strconv"
 
 	"golang.org/x/net/http/httpguts"
@@ -178,26 +179,35 @@ func parseField(line []byte) (name, value []byte, err error) {
 	}
 	name, value = line[:colon], line[colon+1:]
 	for _, c := range name {
-		if !httpguts.IsTokenRune(rune(c)) {
+		if !tokenByte[c] {
 			return nil, nil, malformed("bad header name %.64q", name)
 		}
 	}
 	if !validValue(value) {
 		return nil, nil, malformed("bad value of header %.64q", name)
 	}
-	return name, bytes.Trim(value, " \t"), nil
+	return name, textproto.TrimBytes(value), nil
 }
 
 // validValue reports whether b has only bytes that field values and reasons
 // may have: visible ones, space, tab, and any above ASCII.
 func validValue(b []byte) bool {
 	for _, c := range b {
-		if c < ' ' && c != '\t' || c == 0x7f {
+		if !valueByte[c] {
 			return false
 		}
 	}
 	return true
 }
+
+// tokenByte and valueByte are the bytes that names and values may have.
+var tokenByte, valueByte = func() (token, value [256]bool) {
+	for c := range 256 {
+		token[c] = httpguts.IsTokenRune(rune(c))
+		value[c] = c >= ' ' && c != 0x7f || c == '\t'
+	}
+	return token, value
+}()
 
 func parseLength(value []byte) (int64, error) {
 	for _, c := range value {
